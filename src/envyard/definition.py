@@ -1,0 +1,65 @@
+"""What an environment should be: the input of the engine, for projects and profiles alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from envyard.project import Project, Workspace
+
+
+class Kind(StrEnum):
+    """Whose environment it is."""
+
+    PROJECT = "project"
+    PROFILE = "profile"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """Everything that decides the content of one environment. All paths are absolute.
+
+    `lines` are PEP 508 requirements besides the files; with a `lockfile` only the lockfile is installed (plus the
+    editable project), and `requirements` and `lines` are what the lockfile was made from.
+    """
+
+    kind: Kind
+    key: str
+    title: str
+    root: Path
+    python: str
+    requirements: tuple[Path, ...] = ()
+    lines: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    lockfile: Path | None = None
+    editable: Path | None = None
+    torch_backend: str = ""
+    installer: str = "auto"
+    publish: str = "auto"
+    link: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def project_definition(workspace: Workspace, project: Project) -> Definition:
+    """The environment that `project` asks for."""
+    return Definition(
+        kind=Kind.PROJECT,
+        key=project.key,
+        title=project.title,
+        root=workspace.root,
+        python=project.python,
+        requirements=project.requirements,
+        lines=project.test_requirements,
+        extras=project.extras,
+        groups=project.groups,
+        lockfile=project.lockfile,
+        editable=project.path if project.editable else None,
+        torch_backend=project.torch_backend,
+        installer=workspace.installer,
+        publish=workspace.publish,
+        link=project.link,
+        environment=project.environment,
+    )
