@@ -56,6 +56,7 @@ class Waiting(Event):
     holder_host: str
     holder_phase: str
     holder_seconds: float
+    holder_alive: bool
     seconds: float
 
 

@@ -1,0 +1,1 @@
+"""The installers that can fill an environment, behind one Protocol."""

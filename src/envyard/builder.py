@@ -1,0 +1,257 @@
+"""Builds one generation: create, install, verify, commit. Nobody can see it before the commit file is there.
+
+The caller holds the exclusive lock. A build is never resumed: whatever stops it, the generation goes to the trash, and
+what even a kill left behind goes there when the next build of the same key begins.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import json
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+
+from envyard.definition import Definition
+from envyard.environment import INODE_FILE, Environment, python_of
+from envyard.errors import CommandFailed, EnvironmentIncomplete
+from envyard.events import Phase, PhaseStarted
+from envyard.fingerprint import Fingerprint
+from envyard.installers.base import Installer, Plan, Work
+from envyard.interpreter import Interpreter
+from envyard.locks import ExclusiveLock, read_holder
+from envyard.process import child_environment
+from envyard.requirements import parse_lockfile
+from envyard.seeds import ensure_seed
+from envyard.store import Store, storage_errors
+
+_AUDIT_SECONDS = 1800.0
+_virtualenv = threading.Lock()  # virtualenv's session is not meant for several threads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditReport:
+    """What `audit.py` found: problems as (distribution folder, file, what), and what is installed."""
+
+    version: str
+    prefix: str
+    packages: dict[str, str]
+    distributions: tuple[str, ...]
+    problems: tuple[tuple[str, str, str], ...]
+    problem_count: int
+    files: int
+    apparent_bytes: int
+
+
+class Build:
+    """One build under way; owns its generation folder until `commit` or `abandon`."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        definition: Definition,
+        fingerprint: Fingerprint,
+        interpreter: Interpreter,
+        installer: Installer,
+        lock: ExclusiveLock,
+        work: Work,
+        reasons: tuple[str, ...],
+    ) -> None:
+        self.store, self.definition, self.fingerprint = store, definition, fingerprint
+        self.interpreter, self.installer, self.lock, self.reasons = interpreter, installer, lock, reasons
+        self.generation = store.new_generation()
+        self.path = store.generation_path(self.generation)
+        log = store.root / "logs" / f"{definition.kind}-{definition.key}-{self.generation}.log"
+        self.work = replace(work, pass_fds=lock.descriptors, log=log)
+        self.seconds: dict[str, float] = {}
+
+    def create(self) -> None:
+        """Abandon what a killed build left, name the new generation, and make the bare environment."""
+        before = read_holder(self.store, self.definition.kind, self.definition.key)
+        if before is not None and before.generation:
+            with contextlib.suppress(OSError):
+                if self.store.load(before.generation) is None:
+                    self.store.discard(self.store.generation_path(before.generation))
+        self.lock.write_intent(phase=Phase.CREATE, generation=self.generation, log=str(self.work.log))
+        with self._phase(Phase.CREATE, f"python {self.interpreter.version}"), storage_errors(self.path):
+            create_environment(self.path, self.interpreter, self.definition.key, self.store)
+
+    def install(self, *, offline: bool) -> None:
+        """Fill the environment. With `offline`, raises `NotCached` while it is still empty."""
+        self.lock.write_intent(phase=Phase.INSTALL)
+        with self._phase(Phase.INSTALL, self.installer.name):
+            self.installer.install(self._plan(), self.work, offline=offline)
+
+    def commit(self) -> Environment:
+        """Verify the environment and make it exist. Raises `EnvironmentIncomplete`."""
+        self.lock.write_intent(phase=Phase.VERIFY)
+        with self._phase(Phase.VERIFY):
+            report = audit(self.path, self._site_packages(), self.work, inodes=self.path / INODE_FILE)
+            self._check(report)
+        self.work.cancellation.check()
+        environment = Environment(
+            generation=self.generation,
+            kind=self.definition.kind,
+            key=self.definition.key,
+            title=self.definition.title,
+            path=self.path,
+            built_at=str(self.path),
+            fingerprint=self.fingerprint.digest,
+            interpreter=self.interpreter,
+            installer=self.installer.describe(),
+            site_packages=self._site_packages().relative_to(self.path).as_posix(),
+            created=time.time(),
+            inputs=self.fingerprint.inputs,
+            pins=self.fingerprint.pins,
+            packages=report.packages,
+            distributions=report.distributions,
+            files=report.files,
+            apparent_bytes=report.apparent_bytes,
+            seconds={phase: round(seconds, 3) for phase, seconds in self.seconds.items()},
+            reasons=self.reasons,
+        )
+        self.store.commit(environment)
+        return environment
+
+    def abandon(self) -> None:
+        """Give the half-built generation to the trash; never raises, the next build tries again."""
+        with contextlib.suppress(Exception):
+            if self.store.load(self.generation) is None:
+                self.store.discard(self.path)
+
+    @contextlib.contextmanager
+    def _phase(self, phase: Phase, detail: str = "") -> Iterator[None]:
+        self.work.cancellation.check()
+        self.work.tell(PhaseStarted(key=self.work.key, phase=phase, detail=detail))
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[phase] = self.seconds.get(phase, 0.0) + time.monotonic() - started
+
+    def _plan(self) -> Plan:
+        seed = ensure_seed(self.store, self.interpreter.minor)
+        return Plan(
+            definition=self.definition,
+            python=python_of(self.path),
+            interpreter=Path(self.interpreter.executable),
+            seed=None if self._lockfile_pins_pip() else seed.requirements,
+            seed_folder=seed.folder,
+            fixed_folder=Path(self.path.anchor),
+            lines=lines_file(self.store, self.definition),
+        )
+
+    def _lockfile_pins_pip(self) -> bool:
+        if self.definition.lockfile is None:
+            return False
+        pins = parse_lockfile(self.definition.lockfile.read_text(encoding="utf-8"))
+        return any(pin.name == "pip" for pin in pins)
+
+    def _site_packages(self) -> Path:
+        return site_packages_of(self.path, self.interpreter)
+
+    def _check(self, report: AuditReport) -> None:
+        if os.path.realpath(report.prefix) != os.path.realpath(self.path):
+            raise CommandFailed(f"the new python believes it is in {report.prefix}, not in {self.path}")
+        if report.problem_count:
+            raise EnvironmentIncomplete(
+                f"the new environment of `{self.definition.key}` is not complete: "
+                f"{report.problem_count} files are missing or damaged",
+                details=[f"{name}: {file} {what}" for name, file, what in report.problems[:8]],
+                hint="the installer's cache is damaged, or the disk is: run `uv cache clean`, then try again",
+            )
+
+
+def create_environment(path: Path, interpreter: Interpreter, prompt: str, store: Store) -> None:
+    """Make a bare environment at its final path with virtualenv.
+
+    `--no-seed` because a half-written app-data image once gave environments a broken pip; the installer puts pip in.
+    """
+    from virtualenv import cli_run  # 170 ms, and only for environments that are built
+
+    with _virtualenv:
+        cli_run(
+            [
+                str(path),
+                "--python",
+                interpreter.executable,
+                "--no-seed",
+                "--no-venv-redirect",
+                "--no-vcs-ignore",
+                "--prompt",
+                prompt,
+                "--app-data",
+                str(store.root / "cache" / "virtualenv"),
+            ],
+            setup_logging=False,
+            env={name: value for name, value in child_environment().items() if not name.startswith("VIRTUALENV_")},
+        )
+    site_packages = site_packages_of(path, interpreter)
+    for name in ("_envyard_site.py", "_envyard.pth"):
+        source = resources.files("envyard").joinpath("site_hook", name)
+        with resources.as_file(source) as file:
+            shutil.copyfile(file, site_packages / name)
+
+
+def site_packages_of(path: Path, interpreter: Interpreter) -> Path:
+    """Where packages are installed in an environment made from `interpreter`."""
+    if os.name == "nt":
+        return path / "Lib" / "site-packages"
+    name = "pypy" if interpreter.implementation == "pypy" else "python"
+    return path / "lib" / f"{name}{interpreter.minor}" / "site-packages"
+
+
+def audit(
+    path: Path, site_packages: Path, work: Work, *, deep: bool = False, inodes: Path | None = None
+) -> AuditReport:
+    """Check every file of every RECORD in the environment's own python (size; with `deep` sha256 too).
+
+    Raises `CommandFailed` when that python does not even start.
+    """
+    command: list[str | Path] = [python_of(path), "-I", "-B", audit_script(), path, site_packages]
+    command += ["--deep"] if deep else []
+    command += ["--inodes", inodes] if inodes is not None else []
+    completed = work.run(command, cwd=Path(path.anchor), timeout=_AUDIT_SECONDS)
+    try:
+        data = json.loads(completed.stdout)
+    except ValueError as error:
+        raise CommandFailed(
+            f"the python of `{work.key}` does not work ({python_of(path)}, exit code {completed.returncode})",
+            details=completed.stderr.splitlines()[-5:],
+        ) from error
+    return AuditReport(
+        version=data["version"],
+        prefix=data["prefix"],
+        packages=data["packages"],
+        distributions=tuple(data["distributions"]),
+        problems=tuple((name, file, what) for name, file, what in data["problems"]),
+        problem_count=data["problem_count"],
+        files=data["files"],
+        apparent_bytes=data["apparent_bytes"],
+    )
+
+
+@functools.cache
+def audit_script() -> Path:
+    return Path(__file__).with_name("audit.py")
+
+
+def lines_file(store: Store, definition: Definition) -> Path | None:
+    """The requirement lines that stand in no file of the user, as a file (a command line may be too short for them)."""
+    if definition.lockfile is not None or not definition.lines:
+        return None
+    text = "".join(f"{line}\n" for line in definition.lines)
+    path = store.root / "cache" / f"lines-{hashlib.sha256(text.encode()).hexdigest()[:16]}.txt"
+    with storage_errors(path):
+        temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    return path

@@ -1,0 +1,328 @@
+"""A TOML configuration file: its tables, the line of each key, and the paths that it names."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import stat
+import tomllib
+from bisect import bisect_right
+from functools import partial
+from typing import NamedTuple
+
+from envyard.fields import Location, Problems, Table, WrittenFloat, closest, invalid, shown
+
+
+def read_toml(file: str, name: str, *, reference: str = "") -> Table:
+    """The top table of `file`, which error messages call `name`; the page `reference` describes its keys.
+
+    Call `problems.raise_if_any()` of the table after the last getter. Raises `ConfigurationInvalid` when the
+    file cannot be read, is not UTF-8 or not TOML, and `FileNotFoundError` when it does not exist.
+    """
+    try:
+        with open(file, "rb") as stream:
+            raw = stream.read()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise invalid(file, [f"{name}: cannot be read: {error.strerror}"]) from error
+    try:
+        text = raw.decode("utf-8-sig")  # Windows editors like to begin UTF-8 with a byte order mark
+    except UnicodeDecodeError as error:
+        raise invalid(file, [_not_utf8(name, raw, error)]) from error
+    try:
+        values: dict[str, object] = tomllib.loads(text, parse_float=WrittenFloat)
+    except (ValueError, RecursionError) as error:  # ValueError: also integers of more than 4300 digits
+        raise invalid(file, [_not_toml(name, text, error)], reference=reference) from error
+    return Table(values, Problems(file, name, partial(key_lines, text), reference=reference))
+
+
+def key_lines(text: str) -> dict[Location, int]:
+    """The line of each table, key and list element of a text that tomllib accepts (tomllib does not tell).
+
+    Of a text that tomllib refuses, what could be found before the first surprise.
+    """
+    scanner = _Scanner(text)
+    with contextlib.suppress(_UnexpectedError, RecursionError):
+        scanner.scan()
+    return scanner.found
+
+
+class Place(NamedTuple):
+    """A path that a configuration file names.
+
+    `path` is absolute, `real` has no links in it, `kind` is "file", "folder", "other" or "missing". With an
+    `objection` it may not be used, and the rest says nothing.
+    """
+
+    path: str
+    real: str = ""
+    kind: str = "missing"
+    objection: str = ""
+
+
+class Places:
+    """Finds the paths below one root, and objects to those that lead out of it, be it through a link.
+
+    Each file and folder is looked up once; `Path.resolve` would look at every parent again.
+    """
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.real_root = os.path.realpath(root)
+        self._seen = {root: (self.real_root, "folder")}
+        self._seen[root.rstrip(os.sep)] = self._seen[root]  # differs only for the root of a drive
+
+    def find(self, text: str, below: str | None = None) -> Place:
+        """The place that `text` names, relative to the root or to the folder `below`."""
+        below = self.root if below is None else below
+        if _PLAIN.fullmatch(text) is not None:  # nearly every path, and nothing to check in its text
+            path = _slashed(below) + (text if os.sep == "/" else text.replace("/", os.sep))
+        else:
+            objection = _objection(text)
+            if objection:
+                return Place("", objection=objection)
+            path = os.path.normpath(os.path.join(below, text))
+            if not is_inside(path, self.root):
+                return Place("", objection="leads out of the workspace")
+        real, kind = self._look(path)
+        if not is_inside(real, self.real_root):
+            return Place("", objection="leads out of the workspace through a link")
+        return Place(path, real, kind)
+
+    def real(self, path: str) -> str:
+        """An absolute path below the root without links."""
+        return self._look(path)[0]
+
+    def shown(self, path: str) -> str:
+        """An absolute path below the root as the file would write it: relative, with `/`."""
+        return os.path.relpath(path, self.root).replace(os.sep, "/")
+
+    def similar(self, place: Place, kind: str) -> str:
+        """What stands in the folder of a missing place under nearly its name, as the file would write it, or ""."""
+        folder = os.path.dirname(place.path)
+        try:
+            found = [
+                each.name for each in os.scandir(folder) if (each.is_dir() if kind == "folder" else each.is_file())
+            ]
+        except OSError:
+            return ""
+        name = closest(os.path.basename(place.path), found)
+        return self.shown(os.path.join(folder, name)) if name else ""
+
+    def _look(self, path: str) -> tuple[str, str]:
+        """The path without links, and what is there."""
+        unseen = []
+        rest = path
+        while rest not in self._seen:
+            rest, _, name = rest.rpartition(os.sep)
+            unseen.append(name)
+        found = self._seen[rest]
+        while unseen:
+            name = unseen.pop()
+            rest = f"{rest}{os.sep}{name}"
+            found = self._seen[rest] = _step(*found, name)
+        return found
+
+
+def is_inside(path: str, folder: str) -> bool:
+    """Whether `path` is `folder` or below it; both absolute and normalised."""
+    return path == folder or path.startswith(_slashed(folder))
+
+
+def _slashed(folder: str) -> str:
+    return folder if folder.endswith(os.sep) else folder + os.sep
+
+
+_UNPORTABLE = r'[\x00-\x1f\x7f\\<>:"|?*]'
+_PLAIN = re.compile(r"(?:[\w-][\w.-]*/)*[\w-][\w.-]*", re.ASCII)
+
+
+def _objection(text: str) -> str:
+    """Why `text` is no relative path for every system, or ""."""
+    if not text or text.isspace():
+        return "is empty"
+    if text[0] in "/\\" or text[1:2] == ":":
+        return "is absolute, which fits only one machine"
+    unportable = re.search(_UNPORTABLE, text)
+    if unportable is None:
+        return ""
+    if unportable[0] == "\\":
+        return "holds a backslash; write `/`, which works on every system"
+    return f"holds {shown(unportable[0])}, which Windows does not allow in a path"
+
+
+def _step(parent: str, kind: str, name: str) -> tuple[str, str]:
+    """`_look` for one name in a parent that was looked at."""
+    real = _slashed(parent) + name
+    if kind != "folder":
+        return real, "missing"
+    try:
+        status = os.lstat(real)
+        if stat.S_ISLNK(status.st_mode) or getattr(status, "st_reparse_tag", 0) != 0:  # junctions
+            real = os.path.realpath(real)
+            status = os.stat(real)
+    except OSError:
+        return real, "missing"
+    if stat.S_ISDIR(status.st_mode):
+        return real, "folder"
+    return real, "file" if stat.S_ISREG(status.st_mode) else "other"
+
+
+# --- mistakes that tomllib finds
+
+
+def _not_utf8(name: str, raw: bytes, error: UnicodeDecodeError) -> str:
+    line = raw.count(b"\n", 0, error.start) + 1
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return f"{name}:1: is UTF-16, not UTF-8; save it as UTF-8"
+    return f"{name}:{line}: byte 0x{raw[error.start]:02x} is not UTF-8; save the file as UTF-8"
+
+
+_POSITION = r" \(at (?:line (\d+), column (\d+)|end of document)\)$"
+_UNQUOTED = r"\s*([A-Za-z0-9_.-]+)\s*=\s*([A-Za-z0-9<>=~!/.^*][^\"'#\[\]{}]*?)\s*(?:#.*)?"
+
+
+def _not_toml(name: str, text: str, error: ValueError | RecursionError) -> str:
+    if isinstance(error, RecursionError):
+        return f"{name}:1: not valid TOML: values are nested too deeply"
+    lines = text.replace("\r\n", "\n").split("\n")
+    message, line, column = str(error), 0, 0
+    position = re.search(_POSITION, message)
+    if position is not None:
+        message = message[: position.start()]
+        line, column = int(position[1] or 0), int(position[2] or 0)
+    if not line:
+        line = max((number for number, each in enumerate(lines, 1) if each.strip()), default=1)
+        column = len(lines[line - 1]) + 1
+    problem = f"{name}:{line}:{column}: not valid TOML: {message[:1].lower()}{message[1:]}"
+    unquoted = re.fullmatch(_UNQUOTED, lines[line - 1]) if line <= len(lines) else None
+    if unquoted is not None and message.startswith(("Invalid value", "Expected newline")):
+        problem += f'; expected text in quotes; did you mean `{unquoted[1]} = "{unquoted[2]}"`?'
+    return problem
+
+
+# --- the line of each key
+
+_SPACE = r"(?:[ \t\r\n]|#[^\n]*)*"
+_KEY = r'"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'|[A-Za-z0-9_-]+'
+_SCALAR = (
+    r'"""(?:\\.|[^\\])*?"{3,5}'
+    r"|'''.*?'{3,5}"
+    r'|"(?:[^"\\\n]|\\.)*"'
+    r"|'[^'\n]*'"
+    r"|[^,\[\]{}\"'#\n]+"
+)
+
+
+class _UnexpectedError(Exception):
+    """The text is not what tomllib would accept."""
+
+
+class _Scanner:
+    """Walks over the text once; `found` fills on the way."""
+
+    def __init__(self, text: str) -> None:
+        self.found: dict[Location, int] = {}
+        self._text = text
+        self._at = 0
+        self._space = re.compile(_SPACE)
+        self._bare_or_quoted = re.compile(_KEY)
+        self._scalar = re.compile(_SCALAR, re.DOTALL)
+        self._breaks = [match.start() for match in re.finditer("\n", text)]
+        self._tables_in: dict[Location, int] = {}
+
+    def scan(self) -> None:
+        table: Location = ()
+        while self._next():
+            if self._skipped("["):
+                line = self._line()
+                is_list = self._skipped("[")
+                table = self._header(is_list)
+                self.found[table] = line
+                for end in range(1, len(table)):
+                    self.found.setdefault(table[:end], line)
+                self._expect("]")
+                if is_list:
+                    self._expect("]")
+            else:
+                self._assignment(table)
+
+    def _header(self, is_list: bool) -> Location:
+        """The table that a header begins; `[[a]]` begins a new element, and `[a.b]` is in the last one."""
+        keys = self._keys()
+        table: Location = ()
+        for number, key in enumerate(keys):
+            table = (*table, key)
+            if is_list and number == len(keys) - 1:
+                self._tables_in[table] = self._tables_in.get(table, -1) + 1
+            if table in self._tables_in:
+                self.found.setdefault(table, self._line())
+                table = (*table, self._tables_in[table])
+        return table
+
+    def _assignment(self, table: Location) -> None:
+        line = self._line()
+        location = table
+        for key in self._keys():
+            location = (*location, key)
+            self.found.setdefault(location, line)
+        self._expect("=")
+        self._value(location)
+
+    def _value(self, location: Location) -> None:
+        self._next()
+        if self._skipped("["):
+            index = 0
+            while not self._skipped("]"):
+                self.found[(*location, index)] = self._line()
+                self._value((*location, index))
+                self._skipped(",")
+                index += 1
+        elif self._skipped("{"):
+            while not self._skipped("}"):
+                self._assignment(location)
+                self._skipped(",")
+        else:
+            self._match(self._scalar)
+
+    def _keys(self) -> list[str]:
+        keys = [self._key()]
+        while self._skipped("."):
+            keys.append(self._key())
+        return keys
+
+    def _key(self) -> str:
+        self._next()
+        key = self._match(self._bare_or_quoted)
+        if key[0] == '"':
+            return str(tomllib.loads(f"key = {key}")["key"])
+        return key.strip("'")
+
+    def _next(self) -> str:
+        """The next character that is no space and in no comment; "" at the end."""
+        space = self._space.match(self._text, self._at)
+        self._at = space.end() if space else self._at
+        return self._text[self._at : self._at + 1]
+
+    def _skipped(self, character: str) -> bool:
+        """Whether `character` came next; if so it is behind us."""
+        if self._next() != character:
+            return False
+        self._at += 1
+        return True
+
+    def _expect(self, character: str) -> None:
+        if not self._skipped(character):
+            raise _UnexpectedError
+
+    def _match(self, pattern: re.Pattern[str]) -> str:
+        match = pattern.match(self._text, self._at)
+        if match is None:
+            raise _UnexpectedError
+        self._at = match.end()
+        return match.group()
+
+    def _line(self) -> int:
+        return bisect_right(self._breaks, self._at) + 1

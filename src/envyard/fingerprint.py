@@ -1,0 +1,118 @@
+"""The digest of everything a build depends on, and what changed between two of them, in words."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from envyard.definition import Definition
+from envyard.environment import Environment
+from envyard.errors import EnvyardError, LockfileMissing
+from envyard.requirements import (
+    changes,
+    content_digest,
+    parse_lockfile,
+    pin_versions,
+    project_metadata,
+    requirement_files,
+)
+
+FORMAT = "1"  # raised when the engine builds something different from the same inputs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprint:
+    """`digest` identifies `inputs` (name -> value or digest); `pins` are the packages asked for, by version or line."""
+
+    digest: str
+    inputs: Mapping[str, str]
+    pins: Mapping[str, str]
+
+
+def take_fingerprint(definition: Definition) -> Fingerprint:
+    """The fingerprint of an environment as it is defined now.
+
+    With a lockfile, the requirement files do not count: what they changed matters once it is locked. The exact patch
+    version of the interpreter does not count either; health grades it. Raises `LockfileMissing` and, for a requirement
+    file that vanished, `EnvyardError`.
+    """
+    inputs = {
+        "format": FORMAT,
+        "python": definition.python,
+        "installer": definition.installer,
+        "torch-backend": definition.torch_backend,
+    }
+    pins: dict[str, str] = {}
+    if definition.lockfile is not None:
+        text = _read_lockfile(definition)
+        inputs[f"lockfile {_name(definition.lockfile, definition)}"] = content_digest(text)
+        pins = pin_versions(parse_lockfile(text))
+    else:
+        for path, text in _read_requirements(definition).items():
+            inputs[f"file {_name(path, definition)}"] = content_digest(text)
+            if path.suffix not in (".toml", ".py", ".cfg"):
+                pins.update(_requirement_lines(text))
+        pins.update(dict.fromkeys(definition.lines, ""))
+        inputs["extras"] = ",".join(definition.extras)
+        inputs["groups"] = ",".join(definition.groups)
+        inputs["lines"] = "\n".join(definition.lines)
+    if definition.editable is not None:
+        inputs["editable"] = _name(definition.editable, definition)
+        for path, text in project_metadata(definition.editable).items():
+            inputs[f"metadata {_name(path, definition)}"] = hashlib.sha256(text.encode()).hexdigest()
+    digest = hashlib.sha256("\n".join(f"{name}={inputs[name]}" for name in sorted(inputs)).encode()).hexdigest()
+    return Fingerprint(digest=digest, inputs=inputs, pins=pins)
+
+
+def explain_change(old: Environment, new: Fingerprint) -> tuple[str, ...]:
+    """Why `old` no longer is what is asked for, the most telling lines first; empty when nothing changed."""
+    if old.fingerprint == new.digest:
+        return ()
+    lines = changes(old.pins, new.pins)
+    before, after = old.inputs, new.inputs
+    if before.get("python") != after["python"]:
+        lines.append(f"python {before.get('python') or 'any'} -> {after['python'] or 'any'}")
+    for name in ("installer", "torch-backend", "extras", "groups"):
+        if before.get(name, "") != after.get(name, ""):
+            lines.append(f"{name} {before.get(name) or 'none'} -> {after.get(name) or 'none'}")
+    if before.get("format") != after["format"]:
+        lines.append("made by another version of envyard")
+    if not lines:
+        changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+        lines = [f"changed {name}" for name in changed]
+    return tuple(lines)
+
+
+def _read_lockfile(definition: Definition) -> str:
+    assert definition.lockfile is not None
+    try:
+        return definition.lockfile.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise LockfileMissing(
+            f"`{definition.title}` has no lockfile: {_name(definition.lockfile, definition)} is missing",
+            hint=f"run `invoke envs.lock {definition.key}`",
+        ) from error
+
+
+def _read_requirements(definition: Definition) -> dict[Path, str]:
+    try:
+        return requirement_files(definition.requirements)
+    except FileNotFoundError as error:
+        missing = _name(Path(str(error.filename)), definition)
+        raise EnvyardError(
+            f"`{definition.title}` needs the requirement file {missing}, which is missing",
+            hint="restore the file, or change `requirements` in workspace.toml",
+        ) from error
+
+
+def _requirement_lines(text: str) -> dict[str, str]:
+    return {line: "" for raw in text.splitlines() if (line := raw.split("#")[0].strip()) and not line.startswith("-")}
+
+
+def _name(path: Path, definition: Definition) -> str:
+    try:
+        return path.relative_to(definition.root).as_posix()
+    except ValueError:
+        return path.as_posix()

@@ -1,0 +1,131 @@
+"""pip as the installer, for machines and interpreters that uv cannot serve.
+
+pip runs inside the new environment, where its own wheel (shipped with virtualenv) puts it first. It reads its own
+configuration. It has no shared store of unpacked wheels, so every environment costs its full size, and `offline` means
+pip's cache cannot be relied on: such an install says `NotCached` at once and is done online.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+from envyard.errors import InstallFailed, RequirementsConflict
+from envyard.installers.base import FetchPlan, NotCached, Plan, Work, progress_events
+from envyard.process import Completed, child_environment
+
+_CONFLICT = re.compile(r"ResolutionImpossible|conflicting dependencies|No matching distribution found")
+_HASH = re.compile(r"THESE PACKAGES DO NOT MATCH THE HASHES")
+_UNREACHABLE = re.compile(r"Failed to establish a new connection|Max retries exceeded|Connection broken|timed out")
+
+
+class Pip:
+    """The installer `pip`, run as `<environment>/bin/python -m pip`."""
+
+    name = "pip"
+
+    def describe(self) -> str:
+        return "pip"
+
+    def install(self, plan: Plan, work: Work, *, offline: bool) -> None:
+        definition = plan.definition
+        if offline:
+            raise NotCached(f"pip installs `{work.key}` from the index")
+        wheel = next(plan.seed_folder.glob("pip-*.whl"))
+        self._run(
+            [plan.python, f"{wheel}/pip", "install", "--no-index", "--no-deps", str(wheel)],
+            plan.fixed_folder,
+            work,
+        )
+        pip: list[str | Path] = [plan.python, "-m", "pip", "install"]
+        if definition.lockfile is not None:
+            self._run([*pip, "--no-deps", "-r", str(definition.lockfile)], plan.fixed_folder, work)
+        else:
+            folder = definition.link.parent if definition.link else definition.root
+            arguments = _unlocked_requirements(plan)
+            if arguments:
+                self._run([*pip, *arguments], folder, work)
+        if definition.editable is not None:
+            extra = ["--no-deps"] if definition.lockfile is not None else []
+            self._run([*pip, *extra, "--editable", str(definition.editable)], plan.fixed_folder, work)
+
+    def fetch(self, plan: FetchPlan, work: Work) -> None:
+        """Nothing to do: pip's cache holds downloads, not what could be linked."""
+
+    def forget(self, packages: Sequence[str], work: Work) -> None:
+        """Nothing to do: nothing of pip's cache is linked into environments."""
+
+    def _run(self, command: list[str | Path], folder: Path, work: Work) -> None:
+        environment = child_environment(
+            {
+                "PIP_NO_INPUT": "1",
+                "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+                "PIP_NO_COLOR": "1",
+                "PIP_PROGRESS_BAR": "off",
+            }
+        )
+        completed = work.run(
+            command,
+            cwd=folder,
+            environment=environment,
+            on_line=lambda line: work.tell(progress_events(work.key, line)),
+        )
+        if completed.returncode != 0:
+            raise _explain(work, completed)
+
+
+def _explain(work: Work, completed: Completed) -> Exception:
+    lines = [line.strip() for line in completed.stderr.splitlines() if line.strip()]
+    if _HASH.search(completed.stderr):
+        return InstallFailed(
+            f"a file for `{work.key}` does not have the hash that its lockfile demands",
+            details=lines[-8:],
+            hint="the index serves another file than was locked: find out why before you lock again",
+        )
+    if _UNREACHABLE.search(completed.stderr):
+        return InstallFailed(
+            f"the package index could not be reached for `{work.key}`",
+            details=lines[-4:],
+            hint="check the network and the index settings, then run the same command again",
+        )
+    if _CONFLICT.search(completed.stderr):
+        return RequirementsConflict(
+            f"the requirements of `{work.key}` cannot be installed together", details=lines[-12:]
+        )
+    log = f"the whole output is in {work.log}" if work.log else ""
+    return InstallFailed(
+        f"installing `{work.key}` failed (pip exit code {completed.returncode})",
+        details=lines[-12:],
+        hint=log,
+    )
+
+
+def _unlocked_requirements(plan: Plan) -> list[str]:
+    arguments: list[str] = []
+    for path in plan.definition.requirements:
+        if path.name == "pyproject.toml":
+            arguments += _pyproject_requirements(path, plan.definition.extras, plan.definition.groups)
+        else:
+            arguments += ["-r", str(path)]
+    if plan.lines is not None:
+        arguments += ["-r", str(plan.lines)]
+    return arguments
+
+
+def _pyproject_requirements(path: Path, extras: tuple[str, ...], groups: tuple[str, ...]) -> list[str]:
+    """The static dependencies of a `pyproject.toml`; pip has no option for them."""
+    data = tomllib.loads(path.read_text(encoding="utf-8"))
+    project = data.get("project", {})
+    if "dependencies" in project.get("dynamic", []):
+        raise InstallFailed(
+            f"pip cannot read the dependencies of {path}: they are dynamic",
+            hint='set `installer = "uv"`, or `editable = true` so that the project itself is installed',
+        )
+    lines = list(project.get("dependencies", []))
+    for extra in extras:
+        lines += project.get("optional-dependencies", {}).get(extra, [])
+    for group in groups:
+        lines += [line for line in data.get("dependency-groups", {}).get(group, []) if isinstance(line, str)]
+    return lines

@@ -1,0 +1,220 @@
+"""uv as the installer: every wheel is unpacked once into uv's cache and linked into each environment.
+
+Traps this module is shaped by: uv reads `[tool.uv.pip]` of the current folder (locked installs run in the store), it
+copies silently across devices (`cache_device_warning`), and a killed `uv pip` is never resumed (the builder's rule).
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from envyard.errors import InstallFailed, RequirementsConflict
+from envyard.installers.base import FetchPlan, NotCached, Plan, Work, progress_events
+from envyard.installers.bridge import uv_variables
+from envyard.process import Completed, child_environment, run
+
+_NOT_CACHED = re.compile(r"network (?:was|connectivity is) disabled|not found in the cache", re.IGNORECASE)
+_CONFLICT = re.compile(r"No solution found when resolving")
+_UNREACHABLE = re.compile(
+    r"(?:error sending request|dns error|connection refused|Failed to fetch|timed? ?out|tcp connect)",
+    re.IGNORECASE,
+)
+_HASH = re.compile(r"Hash mismatch")
+
+
+class Uv:
+    """The installer `uv`. `program` is its executable."""
+
+    name = "uv"
+
+    def __init__(self, program: str) -> None:
+        self.program = program
+
+    @functools.cached_property
+    def version(self) -> str:
+        from importlib.metadata import version
+
+        try:
+            return version("uv")
+        except ModuleNotFoundError:
+            output = run([self.program, "--version"]).stdout.split()
+            return output[1] if len(output) > 1 else "unknown"
+
+    def describe(self) -> str:
+        return f"uv {self.version}"
+
+    def install(self, plan: Plan, work: Work, *, offline: bool) -> None:
+        definition = plan.definition
+        common = ["--python", str(plan.python), *(["--offline"] if offline else [])]
+        backend = ["--torch-backend", definition.torch_backend] if definition.torch_backend else []
+        if definition.lockfile is not None:
+            files = [str(definition.lockfile), *([str(plan.seed)] if plan.seed else [])]
+            hashed = ["--require-hashes"] if "--hash=" in definition.lockfile.read_text(encoding="utf-8") else []
+            self._uv(["pip", "sync", *common, *hashed, *backend, *files], work, plan.fixed_folder, plan.seed_folder)
+        else:
+            if plan.seed is not None:
+                seed = ["pip", "install", *common, "--offline", "--no-deps", "-r", str(plan.seed)]
+                self._uv(seed, work, plan.fixed_folder, plan.seed_folder)
+            requirements = _unlocked_requirements(plan)
+            if requirements:
+                # Paths in a hand-written requirement file are relative to the project, as for pip.
+                folder = definition.link.parent if definition.link else definition.root
+                self._uv(["pip", "install", *common, *backend, *requirements], work, folder, plan.seed_folder)
+        if definition.editable is not None:
+            extra = ["--no-deps"] if definition.lockfile is not None else []
+            self._uv(
+                ["pip", "install", *common, *extra, "--editable", str(definition.editable)],
+                work,
+                plan.fixed_folder,
+                plan.seed_folder,
+            )
+
+    def fetch(self, plan: FetchPlan, work: Work) -> None:
+        """One `uv pip install --target` a batch into a scratch folder, side by side: no two batches share a wheel."""
+        errors: list[BaseException] = []
+        backend = ["--torch-backend", plan.torch_backend] if plan.torch_backend else []
+
+        def fetch_batch(number: int, text: str) -> None:
+            try:
+                folder = plan.scratch / str(number)
+                folder.mkdir(parents=True)
+                file = plan.scratch / f"{number}.txt"
+                file.write_text(text, encoding="utf-8")
+                command = [
+                    "pip",
+                    "install",
+                    "--no-deps",
+                    "--target",
+                    str(folder),
+                    "--python",
+                    str(plan.interpreter),
+                ]
+                self._uv([*command, *backend, "-r", str(file)], work, plan.fixed_folder, plan.seed_folder)
+            except BaseException as error:
+                errors.append(error)
+
+        threads = [
+            threading.Thread(target=fetch_batch, args=(number, text), daemon=True)
+            for number, text in enumerate(plan.batches)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if errors:
+            raise errors[0]
+
+    def forget(self, packages: Sequence[str], work: Work) -> None:
+        work.run([self.program, "cache", "clean", *packages])
+
+    def _uv(self, arguments: list[str], work: Work, folder: Path, seeds: Path) -> Completed:
+        environment = child_environment({**uv_variables(os_environment()), "NO_COLOR": "1", "UV_NO_PROGRESS": "1"})
+        # pip's own wheel is found here; together with the user's folders, which an option would replace
+        environment["UV_FIND_LINKS"] = ",".join(filter(None, [environment.get("UV_FIND_LINKS", ""), str(seeds)]))
+        completed = work.run(
+            [self.program, *arguments],
+            cwd=folder,
+            environment=environment,
+            on_line=lambda line: work.tell(progress_events(work.key, line)),
+        )
+        if completed.returncode != 0:
+            raise explain_failure(work, completed, offline="--offline" in arguments)
+        return completed
+
+
+def find_uv() -> Uv | None:
+    """uv from its own package beside envyard, else from PATH; None when there is none."""
+    try:
+        import uv
+
+        return Uv(os.fspath(uv.find_uv_bin()))
+    except (ImportError, FileNotFoundError):
+        import shutil
+
+        program = shutil.which("uv")
+        return Uv(program) if program else None
+
+
+def cache_device_warning(store: Path) -> str:
+    """Why environments will be copied instead of linked, or "" when links work: cache and store on two devices."""
+    environment = os_environment()
+    folder = environment.get("UV_CACHE_DIR", "")
+    if folder:
+        cache = Path(folder)
+    elif sys.platform == "win32":
+        cache = Path(environment.get("LOCALAPPDATA", "~")).expanduser() / "uv" / "cache"
+    else:
+        cache = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "uv"
+    if _device(cache) == _device(store):
+        return ""
+    return (
+        f"uv's cache {cache} is on another device than {store}: every environment is a full copy. "
+        "Set UV_CACHE_DIR to a folder on the store's device to share the files"
+    )
+
+
+def explain_failure(work: Work, completed: Completed, *, offline: bool) -> Exception:
+    """uv's exit code and words as the error that names the cause."""
+    text = completed.stderr
+    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("Using Python")]
+    if offline and _NOT_CACHED.search(text):
+        return NotCached(f"`{work.key}` needs packages that are not in the cache", details=lines[-4:])
+    log = f"the whole output is in {work.log}" if work.log else ""
+    if _CONFLICT.search(text) and not _UNREACHABLE.search(text):
+        return RequirementsConflict(
+            f"the requirements of `{work.key}` cannot be installed together", details=lines, hint=log
+        )
+    if _HASH.search(text):
+        return InstallFailed(
+            f"a file for `{work.key}` does not have the hash that its lockfile demands",
+            details=lines[-8:],
+            hint="the index serves another file than was locked: find out why before you lock again",
+        )
+    if _UNREACHABLE.search(text):
+        return InstallFailed(
+            f"the package index could not be reached for `{work.key}`",
+            details=lines[-4:],
+            hint="check the network and the index settings, then run the same command again",
+        )
+    if "No space left" in text or "os error 28" in text:
+        return InstallFailed(
+            f"no space left on the device while installing `{work.key}`",
+            details=lines[-3:],
+            hint="free some space (`invoke envs.prune` lists what can go), then run the same command again",
+        )
+    return InstallFailed(
+        f"installing `{work.key}` failed (uv exit code {completed.returncode})", details=lines[-12:], hint=log
+    )
+
+
+def os_environment() -> dict[str, str]:
+    """The caller's environment, scrubbed: what uv and pip would see."""
+    return child_environment()
+
+
+def _unlocked_requirements(plan: Plan) -> list[str]:
+    arguments: list[str] = []
+    for path in plan.definition.requirements:
+        arguments += ["-r", str(path)]
+        if path.name == "pyproject.toml":
+            arguments += [part for extra in plan.definition.extras for part in ("--extra", extra)]
+            arguments += [part for group in plan.definition.groups for part in ("--group", f"{path}:{group}")]
+    if plan.lines is not None:
+        arguments += ["-r", str(plan.lines)]
+    return arguments
+
+
+def _device(path: Path) -> int:
+    """The device of a folder that may not exist yet: that of its nearest existing parent."""
+    for folder in (path, *path.parents):
+        try:
+            return os.stat(folder).st_dev
+        except OSError:
+            continue
+    return -1

@@ -1,0 +1,156 @@
+"""Requirement files and lockfiles as text: what they pin, what they include, and their digests.
+
+Only the forms that pip and uv write or read are handled, by line; resolving is the installer's work.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from envyard.definition import Definition
+
+INPUTS_PREFIX = "# envyard inputs: sha256 "
+
+_PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)(\[[^\]]*\])?\s*==\s*([^\s;\\]+)\s*(?:;\s*([^\\]*?))?\s*\\?$")
+_INCLUDE = re.compile(r"^(?:-r|--requirement|-c|--constraint)[\s=]+(\S+)")
+_LOCAL_METADATA = ("pyproject.toml", "setup.py", "setup.cfg")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """One entry of a lockfile; `text` is the whole entry with its hashes, without the marker and comments."""
+
+    name: str
+    version: str
+    marker: str
+    hashes: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        return " \\\n    ".join([f"{self.name}=={self.version}", *(f"--hash={value}" for value in self.hashes)])
+
+
+def canonical_name(name: str) -> str:
+    """The normalised name of a package (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def parse_lockfile(text: str) -> tuple[Pin, ...]:
+    """The pins of a lockfile, in its order. Lines that are no `name==version` pin are left out."""
+    pins = []
+    for entry in _entries(text):
+        head, *hashes = re.split(r"\s+--hash=", entry)
+        match = _PIN.match(head.strip())
+        if match:
+            name, _extras, version, marker = match.groups()
+            pins.append(
+                Pin(
+                    name=canonical_name(name),
+                    version=version,
+                    marker=marker or "",
+                    hashes=tuple(map(str.strip, hashes)),
+                )
+            )
+    return tuple(pins)
+
+
+def pin_versions(pins: Iterable[Pin]) -> dict[str, str]:
+    """Package name -> pinned version; several versions behind different markers are joined by ` | `."""
+    versions: dict[str, list[str]] = {}
+    for pin in pins:
+        known = versions.setdefault(pin.name, [])
+        if pin.version not in known:
+            known.append(pin.version)
+    return {name: " | ".join(known) for name, known in versions.items()}
+
+
+def content_digest(text: str) -> str:
+    """sha256 of the lines that mean something: comments, blank lines and line endings do not count."""
+    return hashlib.sha256("\n".join(_entries(text)).encode()).hexdigest()
+
+
+def requirement_files(files: Sequence[Path]) -> dict[Path, str]:
+    """The text of each file and of every file it includes with `-r` or `-c`, by absolute path.
+
+    Raises `FileNotFoundError` for a file that is not there.
+    """
+    texts: dict[Path, str] = {}
+    queue = list(files)
+    while queue:
+        path = queue.pop(0)
+        if path in texts:
+            continue
+        texts[path] = text = path.read_text(encoding="utf-8-sig")
+        if path.suffix not in (".toml", ".py", ".cfg"):
+            for entry in _entries(text):
+                match = _INCLUDE.match(entry)
+                if match and "://" not in match.group(1):
+                    queue.append(path.parent / match.group(1))
+    return texts
+
+
+def project_metadata(folder: Path) -> dict[Path, str]:
+    """The files that decide what an editable install of `folder` depends on."""
+    paths = [folder / name for name in _LOCAL_METADATA]
+    return {path: path.read_text(encoding="utf-8", errors="replace") for path in paths if path.is_file()}
+
+
+def inputs_digest(definition: Definition) -> str:
+    """sha256 of all that a lockfile is made from; written into the lockfile to know whether it is up to date."""
+    digest = hashlib.sha256()
+    files = requirement_files(definition.requirements)
+    for path in sorted(files, key=str):
+        digest.update(f"{_relative(path, definition.root)}\0{content_digest(files[path])}\n".encode())
+    for part in (
+        definition.lines,
+        definition.extras,
+        definition.groups,
+        (definition.python,),
+        (definition.torch_backend,),
+    ):
+        digest.update(("\0".join(part) + "\n").encode())
+    return digest.hexdigest()
+
+
+def recorded_inputs(lockfile_text: str) -> str:
+    """The digest a lockfile says it was made from, or "" for a lockfile made by hand or by another tool."""
+    for line in lockfile_text.splitlines()[:20]:
+        if line.startswith(INPUTS_PREFIX):
+            return line.removeprefix(INPUTS_PREFIX).strip()
+    return ""
+
+
+def lockfile_is_stale(definition: Definition) -> bool:
+    """Whether the requirements changed after their lockfile was written (False when that cannot be known)."""
+    if definition.lockfile is None or not definition.lockfile.is_file():
+        return False
+    recorded = recorded_inputs(definition.lockfile.read_text(encoding="utf-8"))
+    return bool(recorded) and recorded != inputs_digest(definition)
+
+
+def changes(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    """What became of a set of pins, in words: `added x 1.0`, `removed y 2.0`, `z 1.0 -> 1.1`."""
+    lines = [f"added {name} {new[name]}".rstrip() for name in sorted(new.keys() - old.keys())]
+    lines += [f"removed {name} {old[name]}".rstrip() for name in sorted(old.keys() - new.keys())]
+    lines += [
+        f"{name} {old[name]} -> {new[name]}" for name in sorted(old.keys() & new.keys()) if old[name] != new[name]
+    ]
+    return lines
+
+
+def _entries(text: str) -> list[str]:
+    """Logical lines: continued lines joined, comments and blank lines dropped, white space folded."""
+    joined = re.sub(r"\\[ \t]*\r?\n", " ", re.sub(r"(?m)^[ \t]*#.*$", "", text))
+    lines = (re.sub(r"(^|\s)#.*$", "", line) for line in joined.splitlines())
+    return [folded for line in lines if (folded := " ".join(line.split()))]
+
+
+def _relative(path: Path, root: Path) -> str:
+    try:
+        return path.relative_to(root).as_posix()
+    except ValueError:
+        return path.as_posix()

@@ -1,0 +1,327 @@
+"""The folder that holds every environment of a workspace: generations, pointers, trash.
+
+Layout and protocol: docs/design.md. Everything here is small and local; the two kinds of locks are in `locks.py`.
+Writers hold the exclusive lock of the environment they write; readers need no lock, because a pointer is replaced in
+one step and a generation never changes after its commit file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from envyard.definition import Kind
+from envyard.environment import (
+    COMMIT_FILE,
+    CommitFileInvalid,
+    Environment,
+    commit_data,
+    load_environment,
+)
+from envyard.errors import OutsideStore, StoreUnusable
+from envyard.longpath import remove_tree
+
+_FOLDERS = ("g", "pointers", "locks", "leases", "logs", "trash", "cache")
+KEEP_PREVIOUS = 1  # generations kept for `envs.rollback` besides the current one
+
+
+class PointerInvalid(Exception):
+    """The pointer file is truncated or not ours; the generations themselves may be fine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pointer:
+    """Which generation an env key has now, and which it had before (newest first)."""
+
+    kind: Kind
+    key: str
+    current: str
+    previous: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    updated: float = 0.0
+
+
+class Store:
+    """Owns one store folder. Making the object touches nothing; `prepare` makes the folders."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.generations = root / "g"
+        self.trash = root / "trash"
+        self.locks = root / "locks"
+
+    def prepare(self) -> None:
+        """Make the folders of the store. Raises `StoreUnusable`."""
+        with storage_errors(self.root):
+            for name in _FOLDERS:
+                (self.root / name).mkdir(parents=True, exist_ok=True)
+            ignore = self.root / ".gitignore"
+            if not ignore.exists():
+                ignore.write_text("*\n", encoding="utf-8")
+
+    # --- generations
+
+    def new_generation(self) -> str:
+        """An identity no generation of this store has. Write the intent before making the folder."""
+        while True:
+            name = os.urandom(4).hex()
+            if not (self.generations / name).exists():
+                return name
+
+    def generation_path(self, generation: str) -> Path:
+        return self.generations / generation
+
+    def load(self, generation: str) -> Environment | None:
+        """The committed generation, or None when it does not exist (no or unreadable commit file, or moved away)."""
+        try:
+            return load_environment(self.generation_path(generation))
+        except (OSError, CommitFileInvalid):
+            return None
+
+    def commit(self, environment: Environment) -> None:
+        """Write the commit file: from now on the generation exists."""
+        write_json(environment.path / COMMIT_FILE, commit_data(environment))
+
+    def committed(self) -> Iterator[Environment]:
+        """Every generation that exists, in no order."""
+        for name in _names(self.generations):
+            environment = self.load(name)
+            if environment is not None:
+                yield environment
+
+    def uncommitted(self) -> list[str]:
+        """Generation folders without a commit file: builds under way or abandoned."""
+        return [name for name in _names(self.generations) if self.load(name) is None]
+
+    # --- pointers
+
+    def pointer_path(self, kind: Kind, key: str) -> Path:
+        return self.root / "pointers" / kind / f"{key}.json"
+
+    def pointer(self, kind: Kind, key: str) -> Pointer | None:
+        """The pointer of an env key, None when it was never built. Raises `PointerInvalid`."""
+        try:
+            data = json.loads(self.pointer_path(kind, key).read_bytes())
+            return Pointer(
+                kind=kind,
+                key=key,
+                current=str(data["current"]),
+                previous=tuple(map(str, data["previous"])),
+                reasons=tuple(map(str, data["reasons"])),
+                updated=float(data["updated"]),
+            )
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise PointerInvalid(f"{self.pointer_path(kind, key)} cannot be read: {error}") from error
+
+    def current(self, kind: Kind, key: str) -> Environment | None:
+        """The environment an env key has now, or None. A damaged pointer counts as none; see `recover_pointer`."""
+        try:
+            pointer = self.pointer(kind, key)
+        except PointerInvalid:
+            return None
+        return None if pointer is None else self.load(pointer.current)
+
+    def pointers(self) -> list[Pointer]:
+        """Every readable pointer, by kind and key."""
+        found = []
+        for kind in Kind:
+            for name in sorted(_names(self.root / "pointers" / kind)):
+                key, dot, _ = name.rpartition(".json")
+                with contextlib.suppress(PointerInvalid):
+                    pointer = self.pointer(kind, key) if dot else None
+                    if pointer is not None:
+                        found.append(pointer)
+        return found
+
+    def point(self, environment: Environment, reasons: tuple[str, ...]) -> Pointer:
+        """Make a committed generation the current one; the one before stays for a rollback. Needs the exclusive lock."""
+        try:
+            old = self.pointer(environment.kind, environment.key)
+        except PointerInvalid:
+            old = None
+        before = () if old is None else (old.current, *old.previous)
+        previous = [name for name in dict.fromkeys(before) if name != environment.generation and self.load(name)]
+        pointer = Pointer(
+            kind=environment.kind,
+            key=environment.key,
+            current=environment.generation,
+            previous=tuple(previous),
+            reasons=reasons,
+            updated=time.time(),
+        )
+        self.write_pointer(pointer)
+        return pointer
+
+    def write_pointer(self, pointer: Pointer) -> None:
+        write_json(
+            self.pointer_path(pointer.kind, pointer.key),
+            {
+                "current": pointer.current,
+                "previous": list(pointer.previous),
+                "reasons": list(pointer.reasons),
+                "updated": pointer.updated,
+            },
+        )
+
+    def remove_pointer(self, kind: Kind, key: str) -> None:
+        """Forget an env key; its generations become garbage. Needs the exclusive lock."""
+        self.pointer_path(kind, key).unlink(missing_ok=True)
+        self._used_path(kind, key).unlink(missing_ok=True)
+
+    def recover_pointer(self, kind: Kind, key: str) -> Pointer | None:
+        """Write a damaged or lost pointer anew from the committed generations of the key. Needs the exclusive lock.
+
+        The newest that was committed becomes the current one; returns None when there is none.
+        """
+        mine = [env for env in self.committed() if env.kind == kind and env.key == key]
+        if not mine:
+            return None
+        mine.sort(key=lambda environment: environment.created, reverse=True)
+        pointer = Pointer(
+            kind=kind,
+            key=key,
+            current=mine[0].generation,
+            previous=tuple(environment.generation for environment in mine[1 : 1 + KEEP_PREVIOUS]),
+            reasons=("pointer recovered from the generations on disk",),
+            updated=time.time(),
+        )
+        self.write_pointer(pointer)
+        return pointer
+
+    # --- last use
+
+    def touch(self, kind: Kind, key: str) -> None:
+        """Remember that the environment was used now. Never fails: a read-only store is still usable."""
+        path = self._used_path(kind, key)
+        with contextlib.suppress(OSError):
+            try:
+                os.utime(path)
+            except FileNotFoundError:
+                path.touch()
+
+    def last_used(self, kind: Kind, key: str) -> float | None:
+        """When the environment was last used, in seconds since the epoch."""
+        try:
+            return self._used_path(kind, key).stat().st_mtime
+        except OSError:
+            return None
+
+    def _used_path(self, kind: Kind, key: str) -> Path:
+        return self.root / "pointers" / kind / f"{key}.used"
+
+    # --- trash
+
+    def discard(self, path: Path) -> Path | None:
+        """Move a generation, or something else this store made, to the trash; None when it is not there.
+
+        Raises `OutsideStore` for a path that is not directly inside one of the store's own folders.
+        """
+        if path.parent not in (self.generations, self.root / "leases", self.root / "cache"):
+            raise OutsideStore(f"refused to delete {path}: it does not belong to the store {self.root}")
+        return self.move_to_trash(path)
+
+    def move_to_trash(self, path: Path) -> Path | None:
+        """Rename anything into the trash, where it stays until `empty_trash`; None when it is not there.
+
+        The caller has made sure that `path` may go. A link is moved as a link.
+        """
+        target = self.trash / f"{path.name}-{os.urandom(4).hex()}"
+        with storage_errors(path):
+            self.trash.mkdir(parents=True, exist_ok=True)
+            try:
+                os.rename(path, target)
+            except FileNotFoundError:
+                return None
+        return target
+
+    def empty_trash(self) -> list[str]:
+        """Delete what is in the trash; returns what could not be deleted (a file in use: next time)."""
+        problems: list[str] = []
+        for name in _names(self.trash):
+            problems += remove_tree(self.trash / name)
+        return problems
+
+
+def write_json(path: Path, data: Mapping[str, object], *, durable: bool = True) -> None:
+    """Replace a JSON file in one step: readers see the old content or the new one.
+
+    With `durable` that holds after a power loss too, for a few milliseconds more.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(3).hex()}")
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("w", encoding="utf-8") as file:
+                json.dump(data, file, indent=1, sort_keys=True, default=str)
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
+            _replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        if durable:
+            _sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's word about a full, read-only or forbidden disk into an error with a hint."""
+    try:
+        yield
+    except OSError as error:
+        known = {
+            errno.ENOSPC: (
+                "no space left on the device",
+                "free some space: `invoke envs.prune` lists what can go",
+            ),
+            errno.EDQUOT: ("disk quota exceeded", "free some space: `invoke envs.prune` lists what can go"),
+            errno.EROFS: ("read-only file system", "make it writable, or set `store` in workspace.toml"),
+            errno.EACCES: ("permission denied", "make the folder writable for you"),
+            errno.EPERM: ("operation not permitted", "make the folder writable for you"),
+            errno.ENOTDIR: ("a file stands where a folder belongs", "move that file away"),
+            errno.EEXIST: ("a file stands where a folder belongs", "move that file away"),
+        }
+        if error.errno not in known:
+            raise
+        what, hint = known[error.errno]
+        raise StoreUnusable(f"cannot write {error.filename or path}: {what}", hint=hint) from error
+
+
+def _replace(source: Path, target: Path) -> None:
+    """`os.replace`, tried again while a reader on Windows holds the target open (at most about a second)."""
+    for attempt in range(20):
+        try:
+            os.replace(source, target)
+            return
+        except PermissionError:
+            if os.name != "nt" or attempt == 19:
+                raise
+            time.sleep(0.05)
+
+
+def _sync_folder(path: Path) -> None:
+    """Make a rename in a folder durable, where the system can."""
+    if os.name == "nt":
+        return
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
