@@ -75,6 +75,10 @@ class LocalIndex:
         """The simple index, for `--index-url`."""
         return f"http://127.0.0.1:{self.port}/simple/"
 
+    def file_url(self, name: str) -> str:
+        """The address of one file."""
+        return f"http://127.0.0.1:{self.port}/files/{name}"
+
     def environment(self, *, retries: int = 0) -> dict[str, str]:
         """Variables that make uv and pip use this index and nothing else of this machine's configuration."""
         return {
@@ -277,9 +281,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(416, b"", {"Content-Range": f"bytes */{len(body)}"}, with_body, plan)
         return self._send(206, body[part.start : part.stop], headers, with_body, plan)
 
-    def _send(
-        self, status: int, body: bytes, headers: Mapping[str, str], with_body: bool, plan: Plan
-    ) -> None:
+    def _send(self, status: int, body: bytes, headers: Mapping[str, str], with_body: bool, plan: Plan) -> None:
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)

@@ -93,9 +93,7 @@ def project_page(name: str, offered: Sequence[Distribution], as_json: bool) -> D
         extra = f' data-requires-python="{html.escape(one.requires_python)}"' if one.requires_python else ""
         if one.is_wheel:
             extra += f' data-core-metadata="sha256={_sha256(one.metadata)}"'
-        lines.append(
-            f'<a href="../../files/{one.path.name}#sha256={one.sha256}"{extra}>{one.path.name}</a><br>\n'
-        )
+        lines.append(f'<a href="../../files/{one.path.name}#sha256={one.sha256}"{extra}>{one.path.name}</a><br>\n')
     return _html("".join(lines))
 
 
@@ -111,9 +109,7 @@ def _html(body: str) -> Document:
 def _metadata(path: Path) -> bytes:
     if path.suffix == ".whl":
         with zipfile.ZipFile(path) as archive:
-            return archive.read(
-                next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
-            )
+            return archive.read(next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA")))
     with tarfile.open(path) as sources:
         member = sources.extractfile(f"{path.name.removesuffix('.tar.gz')}/PKG-INFO")
         assert member is not None, f"{path.name} has no PKG-INFO"

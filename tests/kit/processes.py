@@ -24,7 +24,7 @@ def wait_for(predicate: Callable[[], Found], timeout: float = 30, *, what: str =
         if found:
             return found
         if time.monotonic() > deadline:
-            raise AssertionError(f"waited {timeout} s in vain for {what or predicate!r}")
+            raise AssertionError(f"waited {timeout} s in vain for {what or repr(predicate)}")
         time.sleep(0.003)
 
 

@@ -168,9 +168,7 @@ def _write_wheel(
     info = _info(name, version)
     entries = dict(content)
     entries[f"{info}/METADATA"] = metadata
-    entries[f"{info}/WHEEL"] = (
-        f"Wheel-Version: 1.0\nGenerator: envyard-kit\nRoot-Is-Purelib: true\nTag: {tag}\n"
-    )
+    entries[f"{info}/WHEEL"] = f"Wheel-Version: 1.0\nGenerator: envyard-kit\nRoot-Is-Purelib: true\nTag: {tag}\n"
     if entry_points:
         entries[f"{info}/entry_points.txt"] = entry_points
     record: list[str] = []
