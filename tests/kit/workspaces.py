@@ -309,14 +309,14 @@ def _project_table(key: str, plan: ProjectPlan) -> dict[str, Any]:
         "title": plan.title or key.replace("-", " ").title().replace(" ", ""),
         "path": plan.path or f"projects/{key}",
         "requirements": [f"requirements/{key}.in"],
-        "test_command": list(plan.test_command),
+        "test-command": list(plan.test_command),
     }
     if plan.locked:
         table["lockfile"] = f"requirements/{key}.txt"
     for name in ("python", "test_requirements", "editable", "tags", "environment"):
         value = getattr(plan, name)
         if value:
-            table[name] = value
+            table[name.replace("_", "-")] = value
     return table | dict(plan.settings)
 
 

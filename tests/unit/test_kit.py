@@ -27,6 +27,8 @@ from kit.processes import alive, children_of, command_of, kill_tree, wait_for
 from kit.wheels import backend_files, make_sdist, make_wheel
 from kit.workspaces import SOURCE, THIS_PYTHON, ProjectPlan, WorkspaceKit
 
+from envyard.workspace import load_workspace
+
 DEMO = "demo-1.0-py3-none-any.whl"
 Kit = Callable[..., WorkspaceKit]
 Damage = Callable[[Path], None]
@@ -452,7 +454,11 @@ def test_a_workspace_says_what_was_planned(workspace_kit: Kit) -> None:
         {
             "alpha": ["demo"],
             "client-backend": ProjectPlan(
-                title="Client/Backend", path="projects/Client/Backend", editable=True, environment={"A": 'x"y'}
+                title="Client/Backend",
+                path="projects/Client/Backend",
+                editable=True,
+                environment={"A": 'x"y'},
+                test_requirements=["alpha"],
             ),
         },
         settings={"installer": "uv"},
@@ -464,6 +470,8 @@ def test_a_workspace_says_what_was_planned(workspace_kit: Kit) -> None:
     assert definition["workspace"] == {"name": "workspace", "python": THIS_PYTHON, "installer": "uv"}
     assert definition["projects"]["alpha"]["python"] == "3.12"
     assert definition["projects"]["client-backend"]["environment"] == {"A": 'x"y'}
+    assert [project.title for project in load_workspace(kit.root).projects] == ["Alpha", "Client/Backend"]
+    assert kit.pins("client-backend") == {"alpha": "3.0"}
     assert (kit.project("client-backend") / "src" / "client_backend" / "__init__.py").is_file()
 
 
