@@ -145,7 +145,7 @@ class Build:
             interpreter=Path(self.interpreter.executable),
             seed=None if self._lockfile_pins_pip() else seed.requirements,
             seed_folder=seed.folder,
-            fixed_folder=Path(self.path.anchor),
+            fixed_folder=self.definition.root,
             lines=lines_file(self.store, self.definition),
         )
 

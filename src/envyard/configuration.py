@@ -101,15 +101,14 @@ class Places:
 
     def similar(self, place: Place, kind: str) -> str:
         """What stands in the folder of a missing place under nearly its name, as the file would write it, or ""."""
-        folder = os.path.dirname(place.path)
+        folder, name = os.path.split(place.path)
+        exists = os.path.isdir if kind == "folder" else os.path.isfile
         try:
-            found = [
-                each.name for each in os.scandir(folder) if (each.is_dir() if kind == "folder" else each.is_file())
-            ]
+            found = [each for each in os.listdir(folder) if exists(os.path.join(folder, each))]
         except OSError:
             return ""
-        name = closest(os.path.basename(place.path), found)
-        return self.shown(os.path.join(folder, name)) if name else ""
+        similar = closest(name, found)
+        return self.shown(os.path.join(folder, similar)) if similar else ""
 
     def _look(self, path: str) -> tuple[str, str]:
         """The path without links, and what is there."""

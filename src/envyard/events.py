@@ -12,8 +12,9 @@ from enum import StrEnum
 
 
 class Phase(StrEnum):
-    """The steps of a build, in their order; `WAIT` is somebody else's build."""
+    """The steps of a build, in their order; `WAIT` is somebody else's build, `LOCK` writes a lockfile."""
 
+    LOCK = "lock"
     CHECK = "check"
     WAIT = "wait"
     CREATE = "create"
@@ -47,7 +48,7 @@ class BuildReasons(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting(Event):
-    """Another process holds the exclusive lock. Sent when waiting starts, when the holder's phase changes, and every few seconds.
+    """Another process holds the exclusive lock: told at first, at a new phase of the holder, and every few seconds.
 
     `seconds` is how long this process has waited; `holder_pid` is 0 while the holder has not written its name yet.
     """

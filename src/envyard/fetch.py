@@ -27,7 +27,7 @@ def fetch(
     installer: Installer,
     work: Work,
 ) -> None:
-    """Fetch what the lockfiles of `definitions`, all of one torch backend, pin for `interpreter`. Needs `fetch_lock`."""
+    """Fetch what lockfiles, all of one torch backend, pin for `interpreter`. Needs `fetch_lock`."""
     pins: list[Pin] = []
     for definition in definitions:
         assert definition.lockfile is not None
@@ -43,7 +43,7 @@ def fetch(
             torch_backend=definitions[0].torch_backend,
             scratch=scratch,
             seed_folder=ensure_seed(store, interpreter.minor).folder,
-            fixed_folder=Path(store.root.anchor),
+            fixed_folder=definitions[0].root,
         )
         installer.fetch(plan, work)
     finally:

@@ -182,6 +182,11 @@ class Table:
             return default
         return tuple(arguments)
 
+    def position(self, key: str, text: str) -> int:
+        """The index of `text` in the list below `key`, for a mistake that was found later."""
+        value = self._values.get(key)
+        return value.index(text) if isinstance(value, list) and text in value else 0
+
     def boolean(self, key: str, default: bool = False) -> bool:
         """`true` or `false`."""
         value = self._take(key)

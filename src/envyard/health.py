@@ -40,7 +40,7 @@ class Health:
     outdated: bool = False
 
     def needs_build(self, *, update: bool) -> bool:
-        """Whether setting up builds anew. What still works is replaced only when its definition changed, or to update."""
+        """Whether setting up builds anew: what still works stays, unless its definition changed, or to `update`."""
         return not self.grade.usable or self.outdated or (update and self.grade == Grade.STALE)
 
 

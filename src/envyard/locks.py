@@ -36,7 +36,7 @@ _PROCESSES = "processes.lock"  # shared by every python that runs in the generat
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """Who builds, or built last: the content of the file beside an exclusive lock. Times are seconds since the epoch."""
+    """Who builds, or built last: the file beside an exclusive lock. `since` is in seconds since the epoch."""
 
     pid: int
     host: str
@@ -51,7 +51,7 @@ class Holder:
 
     @property
     def alive(self) -> bool:
-        """Whether the holder itself lives; when not, a child of it may still hold the lock. Other hosts count as alive."""
+        """Whether the holder itself lives; when not, a child of it may hold the lock. Other hosts count as alive."""
         return self.host != socket.gethostname() or process_alive(self.pid)
 
 

@@ -276,10 +276,8 @@ def _signal_group(child: subprocess.Popen[bytes], number: int) -> None:
 
 def _end(child: subprocess.Popen[bytes], deadline: float) -> None:
     """Wait until the child is gone, with SIGKILL for its whole group at the deadline."""
-    try:
+    with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        pass
     if not WINDOWS:
         _signal_group(child, signal.SIGKILL)  # the group may outlive its leader
     else:

@@ -264,7 +264,7 @@ class _Job:
         self.health = health = check_health(environment, self.fingerprint)
         if self.options.force or health.needs_build(update=self.options.update):
             if self.options.dry_run:
-                self._finish(Action.PLANNED, environment, self._reasons(environment, health))
+                self._finish(Action.PLANNED, environment, self._reasons(health))
             return
         assert environment is not None
         link = self.definition.link
@@ -300,7 +300,7 @@ class _Job:
             self._publish(environment)
             self._finish(Action.LINKED, environment, health.reasons)
             return
-        self.reasons = self._reasons(environment, health)
+        self.reasons = self._reasons(health)
         self.work.tell(BuildReasons(key=self.definition.key, reasons=self.reasons))
         self.interpreter: Interpreter = find_interpreter(self.definition.python)
         self.installer: Installer = choose_installer(self.definition.installer, self.interpreter)
@@ -422,7 +422,7 @@ class _Job:
         """Whether another process built it while this one waited; forcing once more would be for nothing."""
         return environment is not None and environment.created > time.time() - (time.monotonic() - self._started)
 
-    def _reasons(self, environment: Environment | None, health: Health) -> tuple[str, ...]:
+    def _reasons(self, health: Health) -> tuple[str, ...]:
         if self.options.force and not health.needs_build(update=self.options.update):
             return (*health.reasons, "rebuild was asked for")
         return health.reasons

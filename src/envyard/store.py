@@ -142,7 +142,7 @@ class Store:
         return found
 
     def point(self, environment: Environment, reasons: tuple[str, ...]) -> Pointer:
-        """Make a committed generation the current one; the one before stays for a rollback. Needs the exclusive lock."""
+        """Make a committed generation the current one; the one before stays. Needs the exclusive lock."""
         try:
             old = self.pointer(environment.kind, environment.key)
         except PointerInvalid:

@@ -184,7 +184,7 @@ def _member(key: str, table: Table, places: Places, python: str) -> _Member:
         test_requirements=table.strings("test-requirements", pattern=_REQUIREMENT, expected=_REQUIREMENT_WORDS),
         editable=_editable(table, places, path),
         test_command=table.arguments("test-command", _DEFAULT_TEST_COMMAND),
-        test_folder=_test_folder(table, places, folder) if path else folder,
+        test_folder=_test_folder(table, places, path, folder),
         tags=table.strings("tags", pattern=_TAG, expected=_TAG_WORDS),
         environment=table.string_table("environment", names=_VARIABLE, expected=_VARIABLE_WORDS),
         torch_backend=table.string("torch-backend", pattern=_TORCH_BACKEND, expected=_TORCH_BACKEND_WORDS),
@@ -232,10 +232,10 @@ def _requirements(table: Table, places: Places, path: str) -> tuple[str, ...]:
         usual = [places.find(name, path) for name in ("requirements.txt", "pyproject.toml")] if path else []
         return tuple(place.path for place in usual if place.kind == "file" and not place.objection)
     paths = []
-    for index, text in enumerate(table.strings("requirements")):
+    for text in table.strings("requirements"):
         place = places.find(text)
         if place.objection:
-            _object(table, "requirements", text, place.objection, index)
+            _object(table, "requirements", text, place.objection, table.position("requirements", text))
         elif place.kind == "file":
             paths.append(place.path)
         else:
@@ -243,6 +243,7 @@ def _requirements(table: Table, places: Places, path: str) -> tuple[str, ...]:
             beside = places.find(text, path) if path else place
             known = places.shown(beside.path) if beside.kind == "file" else places.similar(place, "file")
             expected = "a file, relative to the workspace"
+            index = table.position("requirements", text)
             table.mistake("requirements", problem, index=index, expected=expected, suggestion=known)
     return tuple(paths)
 
@@ -282,11 +283,11 @@ def _editable(table: Table, places: Places, path: str) -> bool:
 _INSTALLABLE = ("pyproject.toml", "setup.py")
 
 
-def _test_folder(table: Table, places: Places, path: Path) -> Path:
+def _test_folder(table: Table, places: Places, path: str, folder: Path) -> Path:
     text = table.string("test-folder", ".")
-    if text == ".":
-        return path
-    place = places.find(text, str(path))
+    if text == "." or not path:
+        return folder
+    place = places.find(text, path)
     if place.objection:
         _object(table, "test-folder", text, place.objection, expected="a path relative to the project")
     elif place.kind != "folder":
@@ -438,7 +439,7 @@ def _key_for(name: str, by_name: dict[str, str]) -> str | None:
 def _unknown(what: str, names: Sequence[str], workspace: Workspace, guess: Callable[[str], str]) -> UnknownEnvironment:
     known = [project.key for project in workspace.projects]
     if what == "tag":
-        known = sorted({tag for project in workspace.projects for tag in project.tags})
+        known = sorted({tag.casefold() for project in workspace.projects for tag in project.tags})
     guesses = [guess(name) for name in names]
     details = [f"{shown(name)}: did you mean `{meant}`?" for name, meant in zip(names, guesses, strict=True) if meant]
     shortened = known if len(known) <= 40 else [*known[:40], f"and {len(known) - 40} more"]

@@ -1,21 +1,25 @@
-"""Write lockfiles: `envs.lock`.
-
-A lockfile must serve every platform of the workspace. uv's universal resolution reads the metadata of one wheel of each
-version and takes it for all; torch 2.0.0 publishes other dependencies in its Linux wheel than in the rest, so the CUDA
-libraries would be missing from the lockfile. Each platform is therefore resolved by itself too, and what the universal
-resolution lacks is added, with a marker.
-"""
+"""Write lockfiles: `envs.lock`."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from envyard.errors import EnvyardError, ExitCode
-from envyard.events import Listener, ignore
+from envyard.definition import Definition, project_definition
+from envyard.errors import Cancelled, EnvyardError, ExitCode
+from envyard.events import Listener, Phase, PhaseStarted, ignore
+from envyard.installers.base import Work
+from envyard.installers.uv import Uv, find_uv
+from envyard.lockfile import write_lockfile
 from envyard.process import Cancellation
 from envyard.project import Project, Workspace
+from envyard.requirements import changes, lockfile_is_stale, parse_lockfile, pin_versions
+from envyard.store import Store
+
+_AT_A_TIME = 4  # resolving waits for the index most of the time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,4 +56,67 @@ def lock(
     cancellation: Cancellation | None = None,
 ) -> LockResult:
     """Resolve the requirements of each project into its lockfile. Pins stay where they can unless `upgrade`."""
-    raise NotImplementedError
+    started = time.monotonic()
+    cancellation = cancellation or Cancellation()
+    store = Store(workspace.store)
+    uv = find_uv()
+    if uv is None:
+        raise EnvyardError("lockfiles are written by uv, which is not installed", hint="run `pip install uv`")
+    definitions = [project_definition(workspace, project) for project in projects]
+    wanted = [one for one in definitions if one.lockfile is not None and (not stale_only or _needs_lock(one))]
+    if not wanted:
+        return LockResult(outcomes=(), seconds=time.monotonic() - started)
+    store.prepare()
+
+    def lock_one(definition: Definition) -> LockOutcome:
+        return _lock_one(store, definition, workspace.platforms, uv, upgrade, listener, cancellation)
+
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        try:
+            outcomes = tuple(pool.map(lock_one, wanted))
+        except BaseException:
+            cancellation.cancel()
+            raise
+    return LockResult(outcomes=outcomes, seconds=time.monotonic() - started)
+
+
+def _lock_one(
+    store: Store,
+    definition: Definition,
+    platforms: Sequence[str],
+    uv: Uv,
+    upgrade: bool,
+    listener: Listener,
+    cancellation: Cancellation,
+) -> LockOutcome:
+    started = time.monotonic()
+    work = Work(key=definition.key, listener=listener, cancellation=cancellation)
+    before = _pins(definition)
+    listener(PhaseStarted(key=definition.key, phase=Phase.LOCK))
+    changed, error = False, None
+    try:
+        changed = write_lockfile(store, definition, platforms, uv, work, upgrade=upgrade)
+    except Cancelled:
+        raise
+    except EnvyardError as problem:
+        error = problem
+    except OSError as problem:
+        error = EnvyardError(f"`{definition.key}`: {problem.strerror or problem}: {problem.filename or ''}")
+    return LockOutcome(
+        key=definition.key,
+        lockfile=definition.lockfile,
+        changed=changed,
+        changes=tuple(changes(before, _pins(definition))),
+        seconds=time.monotonic() - started,
+        error=error,
+    )
+
+
+def _needs_lock(definition: Definition) -> bool:
+    return definition.lockfile is not None and (not definition.lockfile.is_file() or lockfile_is_stale(definition))
+
+
+def _pins(definition: Definition) -> dict[str, str]:
+    if definition.lockfile is None or not definition.lockfile.is_file():
+        return {}
+    return pin_versions(parse_lockfile(definition.lockfile.read_text(encoding="utf-8")))

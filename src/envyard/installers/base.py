@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -26,7 +26,6 @@ class Work:
     cancellation: Cancellation
     pass_fds: tuple[int, ...] = ()
     log: Path | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
 
     def tell(self, event: Event) -> None:
         self.listener(event)
@@ -58,7 +57,7 @@ class Plan:
     """One installation: `python` is the environment's own; `seed` pins pip itself, empty where the lockfile does.
 
     `lines` is a file with the PEP 508 lines that stand in no file of the user; `seed_folder` holds pip's wheel;
-    `fixed_folder` is where the installer runs when the current folder must not matter.
+    `fixed_folder` is where the installer runs: the workspace, whose uv configuration counts, never the caller's folder.
     """
 
     definition: Definition

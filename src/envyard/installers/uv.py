@@ -14,7 +14,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from envyard.errors import InstallFailed, RequirementsConflict
+from envyard.errors import EnvyardError, InstallFailed, RequirementsConflict
 from envyard.installers.base import FetchPlan, NotCached, Plan, Work, progress_events
 from envyard.installers.bridge import uv_variables
 from envyard.process import Completed, child_environment, run
@@ -77,7 +77,7 @@ class Uv:
 
     def fetch(self, plan: FetchPlan, work: Work) -> None:
         """One `uv pip install --target` a batch into a scratch folder, side by side: no two batches share a wheel."""
-        errors: list[BaseException] = []
+        errors: list[EnvyardError | OSError] = []
         backend = ["--torch-backend", plan.torch_backend] if plan.torch_backend else []
 
         def fetch_batch(number: int, text: str) -> None:
@@ -96,7 +96,7 @@ class Uv:
                     str(plan.interpreter),
                 ]
                 self._uv([*command, *backend, "-r", str(file)], work, plan.fixed_folder, plan.seed_folder)
-            except BaseException as error:
+            except (EnvyardError, OSError) as error:
                 errors.append(error)
 
         threads = [
@@ -113,10 +113,15 @@ class Uv:
     def forget(self, packages: Sequence[str], work: Work) -> None:
         work.run([self.program, "cache", "clean", *packages])
 
-    def _uv(self, arguments: list[str], work: Work, folder: Path, seeds: Path) -> Completed:
-        environment = child_environment({**uv_variables(os_environment()), "NO_COLOR": "1", "UV_NO_PROGRESS": "1"})
-        # pip's own wheel is found here; together with the user's folders, which an option would replace
-        environment["UV_FIND_LINKS"] = ",".join(filter(None, [environment.get("UV_FIND_LINKS", ""), str(seeds)]))
+    def compile(self, arguments: Sequence[str], folder: Path, work: Work) -> str:
+        """`uv pip compile` with these arguments; returns what it wrote to stdout."""
+        return self._uv(["pip", "compile", *arguments], work, folder, None).stdout
+
+    def _uv(self, arguments: list[str], work: Work, folder: Path, seeds: Path | None) -> Completed:
+        environment = child_environment({**uv_variables(os_environment()), "NO_COLOR": "1"})
+        if seeds is not None:
+            # pip's own wheel is found here; together with the user's folders, which an option would replace
+            environment["UV_FIND_LINKS"] = ",".join(filter(None, [environment.get("UV_FIND_LINKS", ""), str(seeds)]))
         completed = work.run(
             [self.program, *arguments],
             cwd=folder,

@@ -1,0 +1,170 @@
+"""Resolves the requirements of one environment into its lockfile, for every platform of the workspace.
+
+uv's universal resolution reads the metadata of one wheel of each version and takes it for all of them. torch 2.0.0 has
+other dependencies in its Linux wheel than in the rest, so a universal lockfile would lack the CUDA libraries. So each
+platform is resolved by itself too, and what the universal resolution lacks there is added to it, behind a marker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from envyard.definition import Definition
+from envyard.errors import EnvyardError, RequirementsConflict
+from envyard.events import Warned
+from envyard.installers.base import Work
+from envyard.installers.uv import Uv
+from envyard.interpreter import find_interpreter
+from envyard.platforms import PLATFORMS, Platform, this_platform
+from envyard.requirements import INPUTS_PREFIX, Pin, inputs_digest, parse_lockfile
+from envyard.store import Store, storage_errors
+
+_ROUNDS = 3  # adding packages for one platform may pull in others; torch needs one round
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Input:
+    """What one resolution reads: arguments for uv, and the replacements that make its comments speak of sources."""
+
+    definition: Definition
+    minor: str
+    scratch: Path
+
+    def arguments(self, *extra_files: Path) -> list[str]:
+        definition = self.definition
+        arguments = [_relative(path, definition.root) for path in definition.requirements]
+        arguments += [_relative(path, definition.root) for path in extra_files]
+        for extra in definition.extras:
+            arguments += ["--extra", extra]
+        for group in definition.groups:
+            arguments += ["--group", group]
+        if definition.torch_backend:
+            arguments += ["--torch-backend", definition.torch_backend]
+        return [*arguments, "--python-version", self.minor, "--quiet"]
+
+    @property
+    def lines(self) -> Path:
+        return self.scratch / "lines.txt"
+
+    @property
+    def platform_lines(self) -> Path:
+        return self.scratch / "platforms.txt"
+
+    @property
+    def output(self) -> Path:
+        return self.scratch / "lock.txt"
+
+
+def write_lockfile(
+    store: Store, definition: Definition, platforms: Sequence[str], uv: Uv, work: Work, *, upgrade: bool
+) -> bool:
+    """Resolve and write `definition.lockfile`; True when its content changed. The old one stays on any failure.
+
+    Raises `RequirementsConflict`, `InstallFailed`, `InterpreterNotFound`.
+    """
+    lockfile = definition.lockfile
+    if lockfile is None:
+        raise EnvyardError(f"`{definition.key}` has no `lockfile` in workspace.toml")
+    minor = find_interpreter(definition.python).minor
+    scratch = store.root / "cache" / f"lock-{os.urandom(4).hex()}"
+    old = lockfile.read_text(encoding="utf-8") if lockfile.is_file() else ""
+    try:
+        with storage_errors(scratch):
+            scratch.mkdir(parents=True)
+            given = _Input(definition=definition, minor=minor, scratch=scratch)
+            given.lines.write_text("".join(f"{line}\n" for line in definition.lines), encoding="utf-8")
+            given.platform_lines.write_text("", encoding="utf-8")
+            if not upgrade:
+                given.output.write_text(old, encoding="utf-8")  # uv keeps these pins where it can
+        text = _resolve(given, [PLATFORMS[name] for name in platforms], uv, work)
+        text = _with_header(text, definition, given)
+        if text == old:
+            return False
+        with storage_errors(lockfile):
+            temporary = lockfile.with_name(f".{lockfile.name}.{os.getpid()}")
+            temporary.write_text(text, encoding="utf-8")
+            os.replace(temporary, lockfile)
+        return True
+    finally:
+        with contextlib.suppress(Exception):
+            store.discard(scratch)
+
+
+def _resolve(given: _Input, platforms: Sequence[Platform], uv: Uv, work: Work) -> str:
+    """The text of a lockfile that holds on every platform."""
+    added: dict[str, str] = {}
+    for _round in range(_ROUNDS):
+        universal = _universal(given, uv, work)
+        pins = parse_lockfile(universal)
+        missing = [line for platform in platforms for line in _missing(given, platform, pins, uv, work)]
+        new = [line for line in missing if line not in added]
+        if not new:
+            return universal
+        added.update(dict.fromkeys(new, ""))
+        given.platform_lines.write_text("".join(f"{line}\n" for line in added), encoding="utf-8")
+    return universal
+
+
+def _universal(given: _Input, uv: Uv, work: Work) -> str:
+    command = f"invoke envs.lock {given.definition.key}"
+    arguments = given.arguments(given.lines, given.platform_lines)
+    output = ["--output-file", _relative(given.output, given.definition.root)]
+    uv.compile(
+        [*arguments, "--universal", "--generate-hashes", "--custom-compile-command", command, *output],
+        given.definition.root,
+        work,
+    )
+    return given.output.read_text(encoding="utf-8")
+
+
+def _missing(given: _Input, platform: Platform, pins: Sequence[Pin], uv: Uv, work: Work) -> list[str]:
+    """Requirement lines, with a marker, for what `platform` needs by itself and the universal pins lack there."""
+    there = {pin.name for pin in pins if _holds(pin.marker, platform, given.minor)}
+    constraints = given.scratch / f"{platform.name}.txt"
+    constraints.write_text(
+        "".join(f"{pin.name}=={pin.version}{f' ; {pin.marker}' if pin.marker else ''}\n" for pin in pins),
+        encoding="utf-8",
+    )
+    arguments = given.arguments(given.lines)
+    arguments += ["--constraint", _relative(constraints, given.definition.root), "--python-platform", platform.uv]
+    try:
+        alone = parse_lockfile(uv.compile([*arguments, "--no-annotate"], given.definition.root, work))
+    except RequirementsConflict as error:
+        if platform.name == this_platform():
+            raise
+        reason = error.details[-1] if error.details else error.message
+        work.tell(Warned(key=work.key, message=f"cannot be installed on {platform.name}: {reason}"))
+        return []
+    return [f"{pin.name}=={pin.version} ; {platform.marker}" for pin in alone if pin.name not in there]
+
+
+def _holds(marker: str, platform: Platform, minor: str) -> bool:
+    if not marker:
+        return True
+    from packaging.markers import Marker  # 75 ms, and only to lock
+
+    full = f"{minor}.0"
+    variables = {**platform.variables, "python_version": minor, "python_full_version": full}
+    common = {"implementation_name": "cpython", "platform_python_implementation": "CPython"}
+    return Marker(marker).evaluate({**common, **variables, "extra": "", "platform_release": "", "platform_version": ""})
+
+
+def _with_header(text: str, definition: Definition, given: _Input) -> str:
+    """The lockfile's text: the digest of its inputs below uv's header, and no name of a scratch file."""
+    sources = {given.platform_lines: "what single platforms need", given.lines: "test-requirements in workspace.toml"}
+    for path, words in sources.items():
+        text = text.replace(f"-r {_relative(path, definition.root)}", f"({words})")
+    command, rest = re.split(r"(?m)^(?!#)", text, maxsplit=1)
+    return f"{command}{INPUTS_PREFIX}{inputs_digest(definition)}\n{rest}"
+
+
+def _relative(path: Path, root: Path) -> str:
+    try:
+        return path.relative_to(root).as_posix()
+    except ValueError:
+        return str(path)
