@@ -11,8 +11,8 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-# Written by virtualenv itself, listed in no RECORD.
-_OWNERLESS = ("_virtualenv.py", "_virtualenv.pth")
+# Start-up files of virtualenv and envyard, listed in no RECORD.
+_OWNERLESS = ("_virtualenv.py", "_virtualenv.pth", "_envyard_site.py", "_envyard.pth")
 
 
 def audit_environment(path: Path, deep: bool = True, *, allow: Sequence[str] = ()) -> list[str]:
