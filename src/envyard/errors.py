@@ -111,6 +111,10 @@ class EnvironmentMissing(EnvyardError):
     """The environment was never built, or nothing usable is left of it."""
 
 
+class EnvironmentInUse(EnvyardError):
+    """A live process runs in the environment, so it cannot be taken away."""
+
+
 class ForeignEnvironment(EnvyardError):
     """A real folder that envyard did not make stands where the link should be."""
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import contextlib
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from envyard.definition import Kind
 from envyard.environment import Environment
-from envyard.errors import EnvyardError, ExitCode
+from envyard.errors import EnvironmentInUse, EnvironmentMissing, EnvyardError, ExitCode, LockTimeout
+from envyard.health import check_health
+from envyard.locks import ExclusiveLock, collect, in_use, read_holder
 from envyard.project import Project, Workspace
+from envyard.publish import publish, withdraw
+from envyard.sizes import disk_use
+from envyard.store import Pointer, PointerInvalid, Store
+
+_LOG_SECONDS = 7 * 86400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,16 +49,35 @@ class RemovalResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RollbackResult:
-    """The environment before and the one that is current now."""
+    """The environment before (None: it was gone) and the one that is current now."""
 
     key: str
-    before: Environment
+    before: Environment | None
     now: Environment
 
 
 def clean(workspace: Workspace, projects: Sequence[Project], *, dry_run: bool = False) -> RemovalResult:
     """Remove the environments of `projects`, all generations of them, unless a live process uses one."""
-    raise NotImplementedError
+    store = Store(workspace.store)
+    before = list(store.committed())
+    removals = []
+    for project in projects:
+        mine = [env for env in before if env.kind == Kind.PROJECT and env.key == project.key]
+        if not mine and not os.path.lexists(store.pointer_path(Kind.PROJECT, project.key)):
+            continue
+        removal = Removal(
+            key=project.key,
+            what="environment",
+            path=project.link,
+            bytes=sum(environment.apparent_bytes for environment in mine),
+            reason="asked for",
+        )
+        try:
+            _remove_environment(store, Kind.PROJECT, project.key, project.link, dry_run=dry_run)
+        except EnvyardError as error:
+            removal = replace(removal, error=error)
+        removals.append(removal)
+    return _finish(store, before, removals, dry_run)
 
 
 def prune(
@@ -57,14 +87,212 @@ def prune(
     keep_size: int | None = None,
     dry_run: bool = False,
 ) -> RemovalResult:
-    """Remove what nobody needs: abandoned builds, generations without pointer, previous ones, the trash.
+    """Remove what nobody needs: abandoned builds, generations without a pointer, forgotten logs, the trash.
 
-    With `unused_for` (seconds) environments not used for so long go too; with `keep_size` (bytes) the least recently
-    used go until the rest fits. Nothing that a live process uses is touched.
+    With `unused_for` (seconds) environments not used for so long go too; with `keep_size` (bytes, every inode counted
+    once) first the generations kept for a rollback and then the least recently used environments go, until the rest
+    fits. Nothing that a live process uses is touched.
     """
-    raise NotImplementedError
+    store = Store(workspace.store)
+    before = list(store.committed())
+    links = {project.key: project.link for project in workspace.projects}
+    removals = [*_prune_abandoned(store, dry_run), *_prune_unreferenced(store, dry_run)]
+    chosen: dict[tuple[Kind, str], str] = {}
+    if unused_for is not None:
+        for pointer in store.pointers():
+            age = time.time() - (store.last_used(pointer.kind, pointer.key) or pointer.updated)
+            if age > unused_for:
+                chosen[pointer.kind, pointer.key] = f"not used for {age / 86400:.0f} days"
+    if keep_size is not None:
+        removals += _prune_previous(store, keep_size, dry_run)
+        chosen |= _over_size(store, keep_size, set(chosen))
+    for (kind, key), reason in chosen.items():
+        removals.append(_removal_of(store, before, kind, key, links.get(key, store.root / key), reason, dry_run))
+    if not dry_run:
+        _forget_logs(store)
+        store.empty_trash()
+    return _finish(store, before, removals, dry_run)
 
 
 def rollback(workspace: Workspace, project: Project) -> RollbackResult:
-    """Make the previous generation the current one again; doing it twice is where you started."""
-    raise NotImplementedError
+    """Make the previous generation the current one again; doing it twice is where you started.
+
+    Raises `EnvironmentMissing` when there is no usable previous generation.
+    """
+    store = Store(workspace.store)
+    kind, key = Kind.PROJECT, project.key
+    with _locked(store, kind, key):
+        try:
+            pointer = store.pointer(kind, key)
+        except PointerInvalid:
+            pointer = store.recover_pointer(kind, key)
+        previous = [env for name in (pointer.previous if pointer else ()) if (env := store.load(name)) is not None]
+        usable = [environment for environment in previous if check_health(environment, None).grade.usable]
+        if pointer is None or not usable:
+            raise EnvironmentMissing(
+                f"`{key}` has no previous environment to go back to", hint=f"run `invoke envs.setup {key}`"
+            )
+        now, before = usable[0], store.load(pointer.current)
+        rest = tuple(name for name in pointer.previous if name != now.generation)
+        store.write_pointer(
+            Pointer(
+                kind=kind,
+                key=key,
+                current=now.generation,
+                previous=(pointer.current, *rest) if before is not None else rest,
+                reasons=("rollback",),
+                updated=time.time(),
+            )
+        )
+        publish(store, project.link, now, workspace.publish, replace_foreign=False)
+        store.touch(kind, key)
+    return RollbackResult(key=key, before=before, now=now)
+
+
+def _removal_of(
+    store: Store, before: Sequence[Environment], kind: Kind, key: str, link: Path, reason: str, dry_run: bool
+) -> Removal:
+    size = sum(env.apparent_bytes for env in before if env.kind == kind and env.key == key)
+    removal = Removal(key=key, what="environment", path=link, bytes=size, reason=reason)
+    try:
+        _remove_environment(store, kind, key, link, dry_run=dry_run)
+    except EnvyardError as error:
+        return replace(removal, error=error)
+    return removal
+
+
+def _remove_environment(store: Store, kind: Kind, key: str, link: Path, *, dry_run: bool) -> None:
+    """All generations of a key, its link and its pointer. Raises `EnvironmentInUse`, `LockTimeout`."""
+    with _locked(store, kind, key):
+        mine = [environment for environment in store.committed() if environment.kind == kind and environment.key == key]
+        if any(in_use(store, environment.generation) for environment in mine):
+            raise EnvironmentInUse(
+                f"`{key}` is used by a running process, so it was left alone", hint="end that process, then try again"
+            )
+        if dry_run:
+            return
+        withdraw(store, link)
+        store.remove_pointer(kind, key)
+        for environment in mine:
+            collect(store, environment.generation)
+
+
+@contextlib.contextmanager
+def _locked(store: Store, kind: Kind, key: str) -> Iterator[None]:
+    """The exclusive lock, at once or not at all: who takes away does not wait for who builds."""
+    with ExclusiveLock(store, kind, key) as lock:
+        if not lock.try_acquire():
+            holder = read_holder(store, kind, key)
+            who = f" by process {holder.pid} ({holder.phase})" if holder else ""
+            raise LockTimeout(f"`{key}` is being built{who}", hint="wait until it is done, then try again")
+        yield
+
+
+def _prune_abandoned(store: Store, dry_run: bool) -> list[Removal]:
+    """Builds that a kill or a power loss left behind. Order matters: first the folders, then who names them."""
+    names = store.uncommitted()
+    builders = {}
+    for kind in Kind:
+        for path in store.locks.glob(f"{kind}-*.json"):
+            key = path.stem.removeprefix(f"{kind}-")
+            holder = read_holder(store, kind, key)
+            if holder is not None:
+                builders[holder.generation] = (kind, key)
+    removals = []
+    for name in names:
+        kind, key = builders.get(name, (Kind.PROJECT, ""))
+        try:
+            with _locked(store, kind, key) if key else contextlib.nullcontext():
+                if store.load(name) is None:
+                    path = store.generation_path(name)
+                    removals.append(
+                        Removal(key=key, what="abandoned build", path=path, bytes=0, reason="never finished")
+                    )
+                    if not dry_run:
+                        store.discard(path)
+        except LockTimeout:
+            continue  # not abandoned: somebody builds it right now
+    return removals
+
+
+def _prune_unreferenced(store: Store, dry_run: bool) -> list[Removal]:
+    removals = []
+    for environment in list(store.committed()):
+        with contextlib.suppress(LockTimeout), _locked(store, environment.kind, environment.key):
+            try:
+                pointer = store.pointer(environment.kind, environment.key)
+            except PointerInvalid:
+                continue  # the next build recovers the pointer from these generations
+            if pointer is not None and environment.generation in (pointer.current, *pointer.previous):
+                continue
+            removals += _collect_one(store, environment, "no pointer leads to it", dry_run)
+    return removals
+
+
+def _prune_previous(store: Store, keep_size: int, dry_run: bool) -> list[Removal]:
+    """Give up what is kept for a rollback while everything together is too large, least recently used first."""
+    removals: list[Removal] = []
+    gone: set[str] = set()
+    for pointer in sorted(store.pointers(), key=lambda one: store.last_used(one.kind, one.key) or 0.0):
+        for name in pointer.previous:
+            left = [environment for environment in store.committed() if environment.generation not in gone]
+            if disk_use(left).actual <= keep_size:
+                return removals
+            environment = store.load(name)
+            if environment is None:
+                continue
+            with contextlib.suppress(LockTimeout), _locked(store, pointer.kind, pointer.key):
+                removals += _collect_one(store, environment, "only kept for a rollback", dry_run)
+                gone.add(name)
+    return removals
+
+
+def _collect_one(store: Store, environment: Environment, reason: str, dry_run: bool) -> list[Removal]:
+    """Collect a generation under its lock; empty when a live process uses it."""
+    if in_use(store, environment.generation) if dry_run else not collect(store, environment.generation):
+        return []
+    return [
+        Removal(
+            key=environment.key,
+            what="generation",
+            path=environment.path,
+            bytes=environment.apparent_bytes,
+            reason=reason,
+        )
+    ]
+
+
+def _over_size(store: Store, keep_size: int, gone: set[tuple[Kind, str]]) -> dict[tuple[Kind, str], str]:
+    """Which current environments go, least recently used first, until the rest is at most `keep_size` bytes."""
+    pointers = [pointer for pointer in store.pointers() if (pointer.kind, pointer.key) not in gone]
+    pointers.sort(key=lambda one: store.last_used(one.kind, one.key) or one.updated)
+    chosen: dict[tuple[Kind, str], str] = {}
+    while pointers:
+        left = [environment for pointer in pointers if (environment := store.load(pointer.current)) is not None]
+        if disk_use(left).actual <= keep_size:
+            break
+        oldest = pointers.pop(0)
+        chosen[oldest.kind, oldest.key] = "least recently used, to keep within the size"
+    return chosen
+
+
+def _forget_logs(store: Store) -> None:
+    """Logs of builds whose generation is gone, after a week: a failed build is still worth reading about."""
+    for log in (store.root / "logs").glob("*.log"):
+        generation = log.stem.rpartition("-")[2]
+        with contextlib.suppress(OSError):
+            if store.load(generation) is None and log.stat().st_mtime < time.time() - _LOG_SECONDS:
+                log.unlink()
+
+
+def _finish(store: Store, before: Sequence[Environment], removals: Sequence[Removal], dry_run: bool) -> RemovalResult:
+    """`freed`: what only the removed generations used. The table of inodes was read before they went."""
+    if dry_run:
+        gone = {removal.path.name for removal in removals} | {removal.key for removal in removals if not removal.error}
+        after = [env for env in before if env.generation not in gone and env.key not in gone]
+    else:
+        store.empty_trash()
+        after = list(store.committed())
+    return RemovalResult(
+        removals=tuple(removals), freed=disk_use(before).actual - disk_use(after).actual, dry_run=dry_run
+    )

@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
-from envyard.errors import ExitCode
-from envyard.events import Listener, ignore
+from envyard.builder import audit
+from envyard.commands.inspect import project_health
+from envyard.definition import Definition, Kind, project_definition
+from envyard.environment import Environment
+from envyard.errors import CommandFailed, EnvyardError, ExitCode
+from envyard.events import Listener, Phase, PhaseStarted, ignore
+from envyard.health import Grade
+from envyard.installers.base import Work
+from envyard.installers.uv import cache_device_warning, find_uv
+from envyard.interpreter import find_interpreter
 from envyard.process import Cancellation
 from envyard.project import Project, Workspace
+from envyard.provision import Action, Options, ensure_all
+from envyard.publish import Published, published
+from envyard.requirements import lockfile_is_stale
+from envyard.store import PointerInvalid, Store, storage_errors
+
+_AT_A_TIME = 4  # audits at a time; they wait for the disk
+_LITTLE_SPACE = 5 * 10**9  # bytes; one AI environment with a cold cache needs about as much
+_HEALED = ("environment", "link", "files", "pointer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,5 +68,203 @@ def doctor(
     listener: Listener = ignore,
     cancellation: Cancellation | None = None,
 ) -> DoctorResult:
-    """Run every check on `projects`; `deep` reads and hashes every installed file; `fix` repairs what it can."""
-    raise NotImplementedError
+    """Run every check on `projects`; `deep` reads and hashes every installed file; `fix` repairs what it can.
+
+    A repair is a rebuild; files that were edited in place are first dropped from the installer's cache, because the
+    edit is there too: the files are hard links.
+    """
+    started = time.monotonic()
+    cancellation = cancellation or Cancellation()
+    store = Store(workspace.store)
+    findings = [*_check_store(store), *_check_uv(store)]
+    with ThreadPoolExecutor(_AT_A_TIME) as pool:
+        try:
+            examined = list(
+                pool.map(lambda project: _examine(workspace, store, project, deep, listener, cancellation), projects)
+            )
+        except BaseException:
+            cancellation.cancel()
+            raise
+    findings += [finding for one in examined for finding in one.findings]
+    if fix:
+        findings = _repair(workspace, store, examined, findings, listener, cancellation)
+    return DoctorResult(findings=tuple(findings), seconds=time.monotonic() - started)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Examined:
+    project: Project
+    findings: tuple[Finding, ...]
+    damaged: tuple[str, ...] = ()  # packages whose files differ from what was installed
+
+
+def _check_store(store: Store) -> list[Finding]:
+    findings = []
+    try:
+        store.prepare()
+        probe = store.root / f".doctor-{os.getpid()}"
+        with storage_errors(store.root):
+            probe.write_text("", encoding="utf-8")
+            probe.unlink()
+        findings.append(Finding(check="store", key="", ok=True, message=f"{store.root} can be written"))
+    except EnvyardError as error:
+        findings.append(Finding(check="store", key="", ok=False, message=error.message, fix=error.hint))
+        return findings
+    free = shutil.disk_usage(store.root).free
+    findings.append(
+        Finding(
+            check="space",
+            key="",
+            ok=free > _LITTLE_SPACE,
+            message=f"{free / 1e9:.1f} GB free on the device of the store",
+            fix="" if free > _LITTLE_SPACE else "invoke envs.prune --keep-size 20GB",
+        )
+    )
+    return findings
+
+
+def _check_uv(store: Store) -> list[Finding]:
+    uv = find_uv()
+    if uv is None:
+        message = "uv is not installed: environments are built by pip, slowly and without sharing files"
+        return [Finding(check="installer", key="", ok=False, message=message, fix="pip install uv")]
+    warning = cache_device_warning(store.root)
+    return [
+        Finding(check="installer", key="", ok=True, message=uv.describe()),
+        Finding(check="sharing", key="", ok=not warning, message=warning or "uv's cache and the store share a device"),
+    ]
+
+
+def _examine(
+    workspace: Workspace,
+    store: Store,
+    project: Project,
+    deep: bool,
+    listener: Listener,
+    cancellation: Cancellation,
+) -> _Examined:
+    """Every check of one project, cheapest first; the files are looked at only in an environment that can start."""
+    definition = project_definition(workspace, project)
+    environment = store.current(Kind.PROJECT, project.key)
+    findings = [_check_lockfile(definition), _check_interpreter(definition), _check_pointer(store, project)]
+    health = project_health(workspace, project, environment)
+    good = health.grade == Grade.OK
+    findings.append(
+        Finding(
+            check="environment",
+            key=project.key,
+            ok=good,
+            message=str(health.grade) if good else f"{health.grade}: {'; '.join(health.reasons)}",
+            fix="" if good else _setup(project, rebuild=health.grade == Grade.DRIFTED),
+        )
+    )
+    if environment is not None:
+        findings.append(_check_link(store, project, environment))
+    damaged: tuple[str, ...] = ()
+    if environment is not None and health.grade.usable:
+        work = Work(key=project.key, listener=listener, cancellation=cancellation)
+        listener(PhaseStarted(key=project.key, phase=Phase.VERIFY, detail="every byte" if deep else "every size"))
+        finding, damaged = _check_files(environment, work, deep)
+        findings.append(finding)
+    return _Examined(project=project, findings=tuple(findings), damaged=damaged)
+
+
+def _check_lockfile(definition: Definition) -> Finding:
+    key = definition.key
+    if definition.lockfile is None:
+        return Finding(check="lockfile", key=key, ok=True, message="none declared: installs what the index has today")
+    if not definition.lockfile.is_file():
+        message = f"{definition.lockfile.name} is missing"
+        return Finding(check="lockfile", key=key, ok=False, message=message, fix=f"invoke envs.lock {key}")
+    if lockfile_is_stale(definition):
+        message = f"{definition.lockfile.name} is older than its requirements"
+        return Finding(check="lockfile", key=key, ok=False, message=message, fix=f"invoke envs.lock {key}")
+    return Finding(check="lockfile", key=key, ok=True, message=f"{definition.lockfile.name} is up to date")
+
+
+def _check_interpreter(definition: Definition) -> Finding:
+    try:
+        interpreter = find_interpreter(definition.python)
+    except EnvyardError as error:
+        return Finding(check="interpreter", key=definition.key, ok=False, message=error.message, fix=error.hint)
+    message = f"python {interpreter.version} ({interpreter.executable})"
+    return Finding(check="interpreter", key=definition.key, ok=True, message=message)
+
+
+def _check_pointer(store: Store, project: Project) -> Finding:
+    try:
+        store.pointer(Kind.PROJECT, project.key)
+    except PointerInvalid as error:
+        return Finding(check="pointer", key=project.key, ok=False, message=str(error), fix=_setup(project))
+    return Finding(check="pointer", key=project.key, ok=True, message="readable")
+
+
+def _check_link(store: Store, project: Project, environment: Environment) -> Finding:
+    state = published(store, project.link, environment)
+    words = {
+        Published.CURRENT: "leads to the environment",
+        Published.NOTHING: "is missing",
+        Published.OUTDATED: "leads to another generation, or to nothing",
+        Published.FOREIGN: "was not made by envyard",
+    }
+    ok = state == Published.CURRENT
+    fix = "" if ok else f"{_setup(project)} --yes" if state == Published.FOREIGN else _setup(project)
+    return Finding(check="link", key=project.key, ok=ok, message=f"{project.link} {words[state]}", fix=fix)
+
+
+def _check_files(environment: Environment, work: Work, deep: bool) -> tuple[Finding, tuple[str, ...]]:
+    try:
+        report = audit(environment.path, environment.path / environment.site_packages, work, deep=deep)
+    except CommandFailed as error:
+        finding = Finding(
+            check="files", key=work.key, ok=False, message=error.message, fix=f"invoke envs.setup {work.key} --rebuild"
+        )
+        return finding, ()
+    if not report.problem_count:
+        how = "with its content" if deep else "with its size"
+        return Finding(check="files", key=work.key, ok=True, message=f"all {report.files} files are there {how}"), ()
+    examples = "; ".join(f"{file} {what}" for _name, file, what in report.problems[:3])
+    packages = {name.removesuffix(".dist-info").rpartition("-")[0] for name, _file, _what in report.problems}
+    finding = Finding(
+        check="files",
+        key=work.key,
+        ok=False,
+        message=f"{report.problem_count} files are missing or changed: {examples}",
+        fix=f"invoke envs.doctor {work.key} {'--deep ' if deep else ''}--fix",
+    )
+    return finding, tuple(sorted(package.replace("_", "-") for package in packages))
+
+
+def _repair(
+    workspace: Workspace,
+    store: Store,
+    examined: Sequence[_Examined],
+    findings: Sequence[Finding],
+    listener: Listener,
+    cancellation: Cancellation,
+) -> list[Finding]:
+    """Rebuild what has a problem that a rebuild heals; a finding is marked as fixed when that worked."""
+    ill = [one for one in examined if any(not finding.ok and finding.check in _HEALED for finding in one.findings)]
+    damaged = sorted({package for one in ill for package in one.damaged})
+    uv = find_uv()
+    if damaged and uv is not None:
+        uv.forget(damaged, Work(key="", listener=listener, cancellation=cancellation))
+    relink = {one.project.key for one in ill if {f.check for f in one.findings if not f.ok} <= {"link", "pointer"}}
+    healed: set[str] = set()
+    for force in (False, True):
+        definitions = [
+            project_definition(workspace, one.project) for one in ill if (one.project.key not in relink) == force
+        ]
+        options = Options(update=True, force=force)
+        outcomes = ensure_all(store, definitions, options=options, listener=listener, cancellation=cancellation)
+        healed |= {outcome.key for outcome in outcomes if outcome.action not in (Action.FAILED, Action.CANCELLED)}
+    return [
+        replace(finding, fixed=True)
+        if not finding.ok and finding.check in _HEALED and finding.key in healed
+        else finding
+        for finding in findings
+    ]
+
+
+def _setup(project: Project, *, rebuild: bool = False) -> str:
+    return f"invoke envs.setup {project.key}{' --rebuild' if rebuild else ''}"

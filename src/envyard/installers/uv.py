@@ -133,12 +133,17 @@ class Uv:
         return completed
 
 
+_finding = threading.Lock()  # sysconfig's first look at its variables is not thread-safe in CPython 3.11
+
+
+@functools.cache
 def find_uv() -> Uv | None:
     """uv from its own package beside envyard, else from PATH; None when there is none."""
     try:
         import uv
 
-        return Uv(os.fspath(uv.find_uv_bin()))
+        with _finding:
+            return Uv(os.fspath(uv.find_uv_bin()))
     except (ImportError, FileNotFoundError):
         import shutil
 
