@@ -30,7 +30,7 @@ from envyard.locks import ExclusiveLock, read_holder
 from envyard.process import child_environment
 from envyard.requirements import parse_lockfile
 from envyard.seeds import ensure_seed
-from envyard.store import Store, storage_errors
+from envyard.store import Store, replacing, storage_errors
 
 _AUDIT_SECONDS = 1800.0
 _virtualenv = threading.Lock()  # virtualenv's session is not meant for several threads
@@ -250,8 +250,6 @@ def lines_file(store: Store, definition: Definition) -> Path | None:
         return None
     text = "".join(f"{line}\n" for line in definition.lines)
     path = store.root / "cache" / f"lines-{hashlib.sha256(text.encode()).hexdigest()[:16]}.txt"
-    with storage_errors(path):
-        temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
+    with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
     return path

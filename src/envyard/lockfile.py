@@ -22,7 +22,7 @@ from envyard.installers.uv import Uv
 from envyard.interpreter import find_interpreter
 from envyard.platforms import PLATFORMS, Platform, this_platform
 from envyard.requirements import INPUTS_PREFIX, Pin, inputs_digest, parse_lockfile
-from envyard.store import Store, storage_errors
+from envyard.store import Store, replacing, storage_errors
 
 _ROUNDS = 3  # adding packages for one platform may pull in others; torch needs one round
 
@@ -85,10 +85,8 @@ def write_lockfile(
         text = _with_header(text, definition, given)
         if text == old:
             return False
-        with storage_errors(lockfile):
-            temporary = lockfile.with_name(f".{lockfile.name}.{os.getpid()}")
+        with replacing(lockfile) as temporary:
             temporary.write_text(text, encoding="utf-8")
-            os.replace(temporary, lockfile)
         return True
     finally:
         with contextlib.suppress(Exception):

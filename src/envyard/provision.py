@@ -1,4 +1,4 @@
-"""Makes environments so, many at once: check, lock, check again, build, publish. The only caller of `Build`.
+"""Makes environments so, many at once.
 
 One environment's failure never stops the others. The stages are shaped by two facts: a warm cache makes an offline
 install a matter of a second, and cold parallel installs waste time and disk. So every environment is first built
@@ -7,76 +7,22 @@ offline; those that lack something wait until one common fetch has brought it; t
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
+from functools import partial
 
-from envyard.builder import Build
 from envyard.definition import Definition
 from envyard.environment import Environment
-from envyard.errors import Cancelled, EnvironmentIncomplete, EnvyardError, LockfileStale
-from envyard.events import BuildReasons, Finished, Listener, Phase, PhaseStarted, Waiting, Warned, ignore
+from envyard.errors import Cancelled, EnvyardError
+from envyard.events import Listener, Phase, Warned, ignore
 from envyard.fetch import fetch, fetch_lock
-from envyard.fingerprint import take_fingerprint
-from envyard.health import Grade, Health, check_health
-from envyard.installers.base import Installer, NotCached, Work
-from envyard.installers.choose import choose_installer
 from envyard.installers.uv import cache_device_warning
-from envyard.interpreter import Interpreter, find_interpreter
-from envyard.locks import ExclusiveLock, Holder, collect
-from envyard.process import Cancellation, environment_variable
-from envyard.publish import Published, link_for_people, publish, published, refuse_foreign
-from envyard.requirements import lockfile_is_stale
-from envyard.store import KEEP_PREVIOUS, PointerInvalid, Store
+from envyard.job import Action, Job, Options, Outcome
+from envyard.process import Cancellation
+from envyard.store import Store
 
-ANCESTORS = "ENVYARD_BUILDING"  # env keys whose build started this process, separated by spaces
-
-
-class Action(StrEnum):
-    """What setting up did to an environment."""
-
-    KEPT = "kept"
-    BUILT = "built"
-    REBUILT = "rebuilt"
-    LINKED = "linked"
-    PLANNED = "planned"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """`update` also rebuilds what works but is stale; `force` rebuilds all; `frozen` refuses a stale lockfile;
-
-    `replace_foreign` moves a folder that envyard did not make to the trash; `dry_run` only says what would be done;
-    `jobs` builds at a time (0: as many as there are environments, at most eight).
-    """
-
-    update: bool = False
-    force: bool = False
-    frozen: bool = False
-    replace_foreign: bool = False
-    dry_run: bool = False
-    jobs: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of one environment. `environment` is the one to use, also after a failure when an old one is left."""
-
-    definition: Definition
-    action: Action
-    environment: Environment | None = None
-    health: Health | None = None
-    reasons: tuple[str, ...] = ()
-    seconds: float = 0.0
-    error: EnvyardError | None = None
-
-    @property
-    def key(self) -> str:
-        return self.definition.key
+__all__ = ["Action", "Options", "Outcome", "ensure", "ensure_all"]
 
 
 def ensure(
@@ -109,8 +55,10 @@ def ensure_all(
     """
     options = options or Options()
     cancellation = cancellation or Cancellation()
-    jobs = [_Job(store, definition, options, listener, cancellation) for definition in definitions]
-    pending = [job for job in jobs if not job.attempt(job.check)]
+    jobs = [Job(store, definition, options, listener, cancellation) for definition in definitions]
+    for job in jobs:
+        job.attempt(job.check)
+    pending = [job for job in jobs if not job.done]
     if pending and not options.dry_run:
         _build_all(store, pending, options, listener, cancellation)
     cancellation.check()
@@ -118,7 +66,7 @@ def ensure_all(
 
 
 def _build_all(
-    store: Store, jobs: Sequence[_Job], options: Options, listener: Listener, cancellation: Cancellation
+    store: Store, jobs: Sequence[Job], options: Options, listener: Listener, cancellation: Cancellation
 ) -> None:
     try:
         store.prepare()
@@ -143,26 +91,38 @@ def _build_all(
 
 
 def _run_stages(
-    store: Store, jobs: Sequence[_Job], workers: int, pool: ThreadPoolExecutor, cancellation: Cancellation
+    store: Store, jobs: Sequence[Job], workers: int, pool: ThreadPoolExecutor, cancellation: Cancellation
 ) -> None:
-    free = [job for job in jobs if job.attempt(job.try_lock) and job.locked]
+    for job in jobs:
+        job.attempt(job.try_lock)
+    free = [job for job in jobs if job.locked]
     busy = [job for job in jobs if not job.done and not job.locked]
-    waiting = [pool.submit(job.attempt, job.wait_and_build) for job in busy]
-    _in_parallel(pool, [(job, job.build_offline) for job in free], workers, cancellation)
+    waiting = [pool.submit(_wait_and_build, store, job, cancellation) for job in busy]
+    _in_parallel(pool, [partial(job.attempt, job.build_offline) for job in free], workers, cancellation)
     lacking = [job for job in free if not job.done]
     if lacking:
         _fetch_for(store, lacking, cancellation)
-        _in_parallel(pool, [(job, job.build_fetched) for job in lacking], workers, cancellation)
-    _wait_for(waiting, cancellation)
+        _in_parallel(pool, [partial(job.attempt, job.build_fetched) for job in lacking], workers, cancellation)
+    for future in waiting:
+        future.result()
+        cancellation.check()
 
 
-def _fetch_for(store: Store, jobs: Sequence[_Job], cancellation: Cancellation) -> None:
+def _wait_and_build(store: Store, job: Job, cancellation: Cancellation) -> None:
+    """The whole way of an environment that another process is building, in a thread of its own."""
+    job.attempt(job.wait_and_build_offline)
+    if not job.done:
+        _fetch_for(store, [job], cancellation)
+        job.attempt(job.build_fetched)
+
+
+def _fetch_for(store: Store, jobs: Sequence[Job], cancellation: Cancellation) -> None:
     """One common fetch for all locked environments of one interpreter and torch backend.
 
     A failure here is not reported: it does not tell whose package it was. The build that needs the package fails with
     its own name when it installs online.
     """
-    groups: dict[tuple[str, str], list[_Job]] = {}
+    groups: dict[tuple[str, str], list[Job]] = {}
     for job in jobs:
         if job.definition.lockfile is not None:
             groups.setdefault((job.interpreter.executable, job.definition.torch_backend), []).append(job)
@@ -182,288 +142,15 @@ def _fetch_for(store: Store, jobs: Sequence[_Job], cancellation: Cancellation) -
 
 
 def _in_parallel(
-    pool: ThreadPoolExecutor, steps: Sequence[tuple[_Job, object]], workers: int, cancellation: Cancellation
+    pool: ThreadPoolExecutor, steps: Sequence[Callable[[], None]], workers: int, cancellation: Cancellation
 ) -> None:
-    """Run `job.attempt(step)` for every pair, at most `workers` at a time."""
+    """Run every step, at most `workers` at a time."""
     queue = list(steps)
-    running: set[Future[bool]] = set()
+    running: set[Future[None]] = set()
     while queue or running:
         while queue and len(running) < workers:
-            job, step = queue.pop(0)
-            running.add(pool.submit(job.attempt, step))
+            running.add(pool.submit(queue.pop(0)))
         finished, running = wait(running, return_when=FIRST_COMPLETED)
         for future in finished:
             future.result()
         cancellation.check()
-
-
-def _wait_for(futures: Sequence[Future[bool]], cancellation: Cancellation) -> None:
-    for future in futures:
-        future.result()
-        cancellation.check()
-
-
-class _Job:
-    """One environment on its way. Every step is run by `attempt`, which turns an expected error into the outcome."""
-
-    def __init__(
-        self,
-        store: Store,
-        definition: Definition,
-        options: Options,
-        listener: Listener,
-        cancellation: Cancellation,
-    ) -> None:
-        self.store, self.definition, self.options, self.cancellation = (
-            store,
-            definition,
-            options,
-            cancellation,
-        )
-        self.work = Work(key=definition.key, listener=listener, cancellation=cancellation)
-        self.lock = ExclusiveLock(store, definition.kind, definition.key)
-        self.locked = False
-        self.health: Health | None = None
-        self._build: Build | None = None
-        self._outcome: Outcome | None = None
-        self._started = time.monotonic()
-
-    @property
-    def done(self) -> bool:
-        return self._outcome is not None
-
-    def outcome(self) -> Outcome:
-        assert self._outcome is not None, f"{self.definition.key} was never finished"
-        return self._outcome
-
-    def attempt(self, step: object) -> bool:
-        """Run one step; True when the environment has its outcome (or the step was for nothing but `try_lock`)."""
-        assert callable(step)
-        try:
-            step()
-        except Cancelled:
-            self.close()
-            raise
-        except EnvyardError as error:
-            self.fail(error)
-        except OSError as error:
-            self.fail(EnvyardError(f"`{self.definition.key}`: {error.strerror or error}: {error.filename or ''}"))
-        return self.done or self.locked
-
-    # --- steps
-
-    def check(self) -> None:
-        """The fast path, without a lock: done when the environment is there and is what is asked for."""
-        self.fingerprint = take_fingerprint(self.definition)
-        if self.options.frozen and lockfile_is_stale(self.definition):
-            raise LockfileStale(
-                f"the lockfile of `{self.definition.key}` is older than its requirements",
-                hint=f"run `invoke envs.lock {self.definition.key}` and commit the result",
-            )
-        environment = self._current()
-        self.health = health = check_health(environment, self.fingerprint)
-        if self.options.force or health.needs_build(update=self.options.update):
-            if self.options.dry_run:
-                self._finish(Action.PLANNED, environment, self._reasons(health))
-            return
-        assert environment is not None
-        link = self.definition.link
-        if link is None or published(self.store, link, environment) == Published.CURRENT:
-            self.store.touch(self.definition.kind, self.definition.key)
-            self._finish(Action.KEPT, environment, health.reasons)
-        elif self.options.dry_run:
-            self._finish(Action.PLANNED, environment, (f"{link.name} does not lead to the environment",))
-
-    def try_lock(self) -> None:
-        self._refuse_recursion()
-        if self.definition.link is not None and not self.options.replace_foreign:
-            refuse_foreign(self.store, self.definition.link, self.definition.key)
-        self.locked = self.lock.try_acquire()
-
-    def wait_and_build(self) -> None:
-        """Somebody else builds it: wait and look again. Most often nothing is left to do."""
-        self.tell_phase(Phase.WAIT)
-        self.lock.acquire(self._tell_waiting, self.cancellation)
-        self.locked = True
-        self.build_offline()
-        if not self.done:
-            _fetch_for(self.store, [self], self.cancellation)
-            self.build_fetched()
-
-    def build_offline(self) -> None:
-        """Under the lock: check again, then build from the cache. Not done afterwards when something is not cached."""
-        environment = self._current(recover=True)
-        self.health = health = check_health(environment, self.fingerprint)
-        forced = self.options.force and not self._built_since_start(environment)
-        if not forced and not health.needs_build(update=self.options.update):
-            assert environment is not None
-            self._publish(environment)
-            self._finish(Action.LINKED, environment, health.reasons)
-            return
-        self.reasons = self._reasons(health)
-        self.work.tell(BuildReasons(key=self.definition.key, reasons=self.reasons))
-        self.interpreter: Interpreter = find_interpreter(self.definition.python)
-        self.installer: Installer = choose_installer(self.definition.installer, self.interpreter)
-        self._create()
-        try:
-            assert self._build is not None
-            self._build.install(offline=True)
-        except NotCached:
-            return
-        self._complete()
-
-    def build_fetched(self) -> None:
-        """After the common fetch: from the cache again; online only when the fetch did not bring everything."""
-        assert self._build is not None
-        try:
-            self._build.install(offline=True)
-        except NotCached:
-            with fetch_lock(self.store, self.work) as descriptors:
-                self._build.work = replace(self._build.work, pass_fds=(*self._build.work.pass_fds, *descriptors))
-                self._build.install(offline=False)
-        self._complete()
-
-    def fail(self, error: EnvyardError) -> None:
-        if self.done:
-            return
-        before = self.store.current(self.definition.kind, self.definition.key)
-        self._finish(Action.FAILED, before, (), error)
-
-    def close(self) -> None:
-        """Leave nothing behind: a half-built generation goes to the trash, the lock is released."""
-        if self._build is not None:
-            self._build.abandon()
-            self._build = None
-        self.lock.release()
-        self.locked = False
-
-    def tell_phase(self, phase: Phase) -> None:
-        self.work.tell(PhaseStarted(key=self.definition.key, phase=phase))
-
-    # --- parts of the steps
-
-    def _create(self) -> None:
-        self._build = Build(
-            store=self.store,
-            definition=self.definition,
-            fingerprint=self.fingerprint,
-            interpreter=self.interpreter,
-            installer=self.installer,
-            lock=self.lock,
-            work=self.work,
-            reasons=self.reasons,
-        )
-        self._build.create()
-
-    def _complete(self) -> None:
-        """Verify, commit, point, publish. A damaged cache is cleaned and the build done once more, from the start."""
-        assert self._build is not None
-        try:
-            environment = self._build.commit()
-        except EnvironmentIncomplete as error:
-            packages = sorted({line.split("-")[0].replace("_", "-") for line in error.details})
-            self.work.tell(
-                Warned(
-                    key=self.definition.key,
-                    message=f"damaged files in the cache ({', '.join(packages)}): once more",
-                )
-            )
-            self.installer.forget(packages, self._build.work)
-            self._build.abandon()
-            self._create()
-            with fetch_lock(self.store, self.work):
-                self._build.install(offline=False)
-            environment = self._build.commit()
-        self._build = None
-        first = self.health is not None and self.health.grade == Grade.MISSING
-        pointer = self.store.point(environment, self.reasons)
-        self._publish(environment)
-        self._forget_old(pointer.previous)
-        self._finish(Action.BUILT if first else Action.REBUILT, environment, self.reasons)
-
-    def _publish(self, environment: Environment) -> None:
-        self.lock.write_intent(phase=Phase.PUBLISH)
-        if self.definition.link is None:
-            link_for_people(self.store, environment)
-        else:
-            publish(
-                self.store,
-                self.definition.link,
-                environment,
-                self.definition.publish,
-                replace_foreign=self.options.replace_foreign,
-            )
-        self.store.touch(self.definition.kind, self.definition.key)
-
-    def _forget_old(self, previous: Sequence[str]) -> None:
-        """Collect the generations behind the one kept for a rollback, unless somebody still uses them."""
-        kept = list(previous[:KEEP_PREVIOUS])
-        for generation in previous[KEEP_PREVIOUS:]:
-            try:
-                if not collect(self.store, generation):
-                    kept.append(generation)
-            except (EnvyardError, OSError):
-                kept.append(generation)
-        pointer = self.store.pointer(self.definition.kind, self.definition.key)
-        if pointer is not None and tuple(kept) != pointer.previous:
-            self.store.write_pointer(replace(pointer, previous=tuple(kept)))
-
-    def _current(self, *, recover: bool = False) -> Environment | None:
-        kind, key = self.definition.kind, self.definition.key
-        try:
-            pointer = self.store.pointer(kind, key)
-        except PointerInvalid:
-            pointer = self.store.recover_pointer(kind, key) if recover else None
-        if pointer is None:
-            return None
-        return self.store.load(pointer.current)
-
-    def _built_since_start(self, environment: Environment | None) -> bool:
-        """Whether another process built it while this one waited; forcing once more would be for nothing."""
-        return environment is not None and environment.created > time.time() - (time.monotonic() - self._started)
-
-    def _reasons(self, health: Health) -> tuple[str, ...]:
-        if self.options.force and not health.needs_build(update=self.options.update):
-            return (*health.reasons, "rebuild was asked for")
-        return health.reasons
-
-    def _refuse_recursion(self) -> None:
-        """A build that asks for the environment it builds would wait for itself for ever."""
-        if self.definition.key in environment_variable(ANCESTORS).split():
-            raise EnvyardError(
-                f"the build of `{self.definition.key}` asks for its own environment",
-                hint="look for a call of envyard in the project's build script",
-            )
-
-    def _tell_waiting(self, holder: Holder | None, seconds: float) -> None:
-        self.work.tell(
-            Waiting(
-                key=self.definition.key,
-                holder_pid=holder.pid if holder else 0,
-                holder_host=holder.host if holder else "",
-                holder_phase=holder.phase if holder else "",
-                holder_seconds=holder.seconds if holder else 0.0,
-                holder_alive=holder.alive if holder else True,
-                seconds=seconds,
-            )
-        )
-
-    def _finish(
-        self,
-        action: Action,
-        environment: Environment | None,
-        reasons: tuple[str, ...],
-        error: EnvyardError | None = None,
-    ) -> None:
-        self._outcome = Outcome(
-            definition=self.definition,
-            action=action,
-            environment=environment,
-            health=self.health,
-            reasons=reasons,
-            seconds=time.monotonic() - self._started,
-            error=error,
-        )
-        self.close()
-        message = error.message if error else "; ".join(reasons)
-        self.work.tell(Finished(key=self.definition.key, action=action, seconds=self._outcome.seconds, message=message))

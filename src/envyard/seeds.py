@@ -7,12 +7,11 @@ where the installer finds it like any other package, with a pinned hash.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from envyard.store import Store, storage_errors
+from envyard.store import Store, replacing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +34,9 @@ def ensure_seed(store: Store, minor: str) -> Seed:
     folder = store.root / "cache" / "seed" / source.stem
     requirements = folder.parent / f"{source.stem}.txt"
     if not requirements.exists():
-        with storage_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            temporary = folder.parent / f".{source.name}.{os.getpid()}"
+        with replacing(folder / source.name) as temporary:
             shutil.copyfile(source, temporary)
-            os.replace(temporary, folder / source.name)
-            digest = hashlib.sha256(source.read_bytes()).hexdigest()
+        digest = hashlib.sha256(source.read_bytes()).hexdigest()
+        with replacing(requirements) as temporary:
             temporary.write_text(f"pip=={wheel.version} --hash=sha256:{digest}\n", encoding="utf-8")
-            os.replace(temporary, requirements)
     return Seed(folder=folder, requirements=requirements)

@@ -250,26 +250,33 @@ class Store:
         return problems
 
 
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`, unlike that of any other thread or process; it takes the place of `path` at
+    the end, in one step, unless the block fails."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}")
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            _replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
 def write_json(path: Path, data: Mapping[str, object], *, durable: bool = True) -> None:
     """Replace a JSON file in one step: readers see the old content or the new one.
 
     With `durable` that holds after a power loss too, for a few milliseconds more.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(3).hex()}")
-    with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("w", encoding="utf-8") as file:
-                json.dump(data, file, indent=1, sort_keys=True, default=str)
-                if durable:
-                    file.flush()
-                    os.fsync(file.fileno())
-            _replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+        json.dump(data, file, indent=1, sort_keys=True, default=str)
         if durable:
-            _sync_folder(path.parent)
+            file.flush()
+            os.fsync(file.fileno())
+    if durable:
+        _sync_folder(path.parent)
 
 
 @contextlib.contextmanager
