@@ -28,7 +28,7 @@ def read_toml(file: str, name: str, *, reference: str = "") -> Table:
     except OSError as error:
         raise invalid(file, [f"{name}: cannot be read: {error.strerror}"]) from error
     try:
-        text = raw.decode("utf-8-sig")  # Windows editors like to begin UTF-8 with a byte order mark
+        text = raw.decode().removeprefix("\ufeff")  # the byte order mark that Windows editors like to write
     except UnicodeDecodeError as error:
         raise invalid(file, [_not_utf8(name, raw, error)]) from error
     try:
@@ -185,7 +185,7 @@ _UNQUOTED = r"\s*([A-Za-z0-9_.-]+)\s*=\s*([A-Za-z0-9<>=~!/.^*][^\"'#\[\]{}]*?)\s
 
 def _not_toml(name: str, text: str, error: ValueError | RecursionError) -> str:
     if isinstance(error, RecursionError):
-        return f"{name}:1: not valid TOML: values are nested too deeply"
+        return f"{name}:1:1: not valid TOML: values are nested too deeply"
     lines = text.replace("\r\n", "\n").split("\n")
     message, line, column = str(error), 0, 0
     position = re.search(_POSITION, message)
