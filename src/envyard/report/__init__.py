@@ -1,0 +1,47 @@
+"""All that a person or a program sees: results as text (`summary`, `tables`) or JSON (`data`), progress as lines
+(`lines`) or live (`live`, the only importer of rich). Nothing else in envyard prints.
+
+Data goes to stdout, messages and progress to stderr.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from envyard.errors import EnvyardError
+from envyard.report.text import Style
+
+
+def write(text: str) -> None:
+    """Data: to stdout."""
+    sys.stdout.write(f"{text}\n")
+
+
+def complain(text: str) -> None:
+    """A message: to stderr, behind all that stdout has got so far."""
+    sys.stdout.flush()
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def render_error(error: EnvyardError) -> str:
+    """An expected failure as text: what went wrong, the evidence, the next command to type."""
+    style = Style.of(sys.stderr)
+    lines = [f"{style.bad('error:')} {error.message}", *(f"  {line}" for line in error.details)]
+    if error.hint:
+        lines += ["", f"{style.strong('hint:')} {error.hint}"]
+    return as_typed("\n".join(lines))
+
+
+def as_typed(text: str) -> str:
+    """Commands in a message the way this process was started: by `invoke`, or by `envyard` itself."""
+    return text if _program == "invoke" else text.replace("invoke envs.", f"{_program} envs.")
+
+
+def started_as(program: str) -> None:
+    """Tell the messages which program the person types (`invoke` unless told)."""
+    global _program  # noqa: PLW0603 - a fact about the process
+    _program = program
+
+
+_program = "invoke"

@@ -1,0 +1,103 @@
+"""What setting up and locking did, as text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from envyard.commands.lock import LockOutcome, LockResult
+from envyard.commands.setup import SetupResult
+from envyard.provision import Action, Outcome
+from envyard.report.text import Column, Style, count, duration, size, table
+
+_ORDER = (Action.BUILT, Action.REBUILT, Action.LINKED, Action.PLANNED, Action.KEPT, Action.CANCELLED, Action.FAILED)
+
+
+def setup_summary(result: SetupResult, style: Style, width: int | None) -> str:
+    """The table of all outcomes and one line of totals."""
+    if not result.outcomes:
+        return "the workspace has no projects"
+    columns = (
+        Column(title="project"),
+        Column(title="result", paint=lambda text: _paint(text, style)),
+        Column(title="time", right=True),
+        Column(title="python"),
+        Column(title="size", right=True),
+        Column(title="why", fold=True),
+    )
+    lines = table(columns, [_row(outcome) for outcome in result.outcomes], width)
+    lines[0] = style.strong(lines[0])
+    return "\n".join([*lines, "", _total(result)])
+
+
+def lock_summary(result: LockResult, style: Style, width: int | None) -> str:
+    """One line a lockfile, with what changed in it."""
+    if not result.outcomes:
+        return "no project has a lockfile"
+    columns = (
+        Column(title="project"),
+        Column(title="lockfile", paint=lambda text: _paint(text, style)),
+        Column(title="time", right=True),
+        Column(title="changes", fold=True),
+    )
+    rows = [
+        (outcome.key, _lock_word(outcome), duration(outcome.seconds), "; ".join(outcome.changes))
+        for outcome in result.outcomes
+    ]
+    lines = table(columns, rows, width)
+    lines[0] = style.strong(lines[0])
+    changed = sum(outcome.changed for outcome in result.outcomes)
+    total = f"{changed} of {count(len(result.outcomes), 'lockfile')} changed in {duration(result.seconds)}"
+    return "\n".join([*lines, "", total])
+
+
+def result_word(outcome: Outcome) -> str:
+    """The action as people read it."""
+    if outcome.action == Action.PLANNED:
+        return "to build" if outcome.environment is None else "to rebuild"
+    return str(outcome.action)
+
+
+def retry_command(failed: Sequence[Outcome]) -> str:
+    """What to type when the causes are gone."""
+    return f"invoke envs.setup {' '.join(outcome.key for outcome in failed)}"
+
+
+def _row(outcome: Outcome) -> tuple[str, ...]:
+    environment = outcome.environment
+    worked = outcome.action not in (Action.KEPT, Action.PLANNED)
+    why = "; ".join(outcome.reasons)
+    if outcome.action == Action.FAILED:
+        why = "the one before stays in use" if environment is not None else "see below"
+    return (
+        outcome.definition.title,
+        result_word(outcome),
+        duration(outcome.seconds) if worked else "",
+        environment.interpreter.version if environment else "",
+        size(environment.apparent_bytes) if environment else "",
+        why,
+    )
+
+
+def _total(result: SetupResult) -> str:
+    actions = Counter(outcome.action for outcome in result.outcomes)
+    words = [f"{actions[action]} {action}" for action in _ORDER if actions[action]]
+    if result.dry_run:
+        planned = actions[Action.PLANNED]
+        return f"dry run: {count(planned, 'environment')} to build" if planned else "dry run: nothing to do"
+    text = f"{', '.join(words)} in {duration(result.seconds)}"
+    if result.disk is not None and result.disk.apparent:
+        disk = result.disk
+        text += f"; {size(disk.apparent)} of files in {size(disk.actual)} on disk"
+        text += f", {size(disk.saved)} saved by sharing" if disk.saved else ""
+    return text
+
+
+def _lock_word(outcome: LockOutcome) -> str:
+    return "failed" if outcome.error else "changed" if outcome.changed else "as it was"
+
+
+def _paint(text: str, style: Style) -> str:
+    if text == "failed":
+        return style.bad(text)
+    return style.faint(text) if text in ("kept", "as it was") else style.good(text)

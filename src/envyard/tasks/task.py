@@ -1,0 +1,146 @@
+"""The decorator of every command: one place where errors become text and exit codes, whoever runs the task.
+
+A command's body takes Invoke's context and its parameters and returns an exit code. It may raise any `EnvyardError`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.parser.argument import Argument
+from invoke.tasks import Task
+
+from envyard.errors import Cancelled, EnvyardError, ExitCode
+from envyard.project import Workspace
+from envyard.report import complain, render_error
+from envyard.tasks.names import Names
+from envyard.workspace import find_workspace, load_workspace
+
+Body = Callable[..., int]
+
+HELP = {
+    "jobs": "Environments to build at a time (default: as many as there are, at most 8).",
+    "json": "Print one JSON object on stdout, and no progress.",
+    "dry_run": "Only say what would be done (also Invoke's own `--dry`).",
+    "yes": "Do not ask; move a `venv` that envyard did not make to the store's trash.",
+    "rebuild": "Build anew, whatever is there.",
+}
+"""What parameters of several commands do."""
+
+
+class Command(Task):  # type: ignore[type-arg]
+    """A task whose parameter `names` takes every word; `shorts` are its short flags."""
+
+    def __init__(self, body: Callable[..., None], *, metavar: str, shorts: Mapping[str, str], **options: Any) -> None:
+        super().__init__(body, positional=(), auto_shortflags=False, **options)
+        self.metavar, self.shorts = metavar, shorts
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
+        texts = self.help.copy()  # Invoke empties it, and would have no help the second time
+        arguments = super().get_arguments(ignore_unknown_help)
+        self.help = texts
+        for argument in arguments:
+            short = self.shorts.get(argument.name or "")
+            if short:
+                argument.names = (*argument.names, short)
+        return [self._names(one) if one.name == "names" else one for one in arguments]
+
+    def _names(self, argument: Argument) -> Names:
+        return Names("names", metavar=self.metavar, help=argument.help)
+
+
+def command(
+    name: str | None = None, *, metavar: str = "NAME ...", iterable: Sequence[str] = (), **texts: str
+) -> Callable[[Body], Command]:
+    """Make a function a task. `texts` are the help of its parameters, besides those in `HELP`."""
+
+    def make(body: Body) -> Command:
+        parameters = body.__code__.co_varnames[1 : body.__code__.co_argcount]
+        helps = {parameter: texts.get(parameter) or HELP[parameter] for parameter in parameters}
+        shorts = {long: short for long, short in (("jobs", "j"), ("yes", "y")) if long in parameters}
+        return Command(_guarded(body), name=name, metavar=metavar, shorts=shorts, help=helps, iterable=iterable)
+
+    return make
+
+
+def workspace_here() -> Workspace:
+    """The workspace of the current folder."""
+    return load_workspace(find_workspace(Path.cwd()))
+
+
+def is_dry(context: Context, dry_run: bool) -> bool:
+    """Whether only to say what would be done, by our option or Invoke's."""
+    return dry_run or bool(context.config.run.dry)
+
+
+# --- ends of a command
+
+
+def _guarded(body: Body) -> Callable[..., None]:
+    @functools.wraps(body)
+    def run(context: Context, *args: Any, **kwargs: Any) -> None:
+        code = _run(lambda: body(context, *args, **kwargs))
+        if code != ExitCode.DONE:
+            raise Exit(code=int(code))
+
+    return run
+
+
+def _run(body: Callable[[], int]) -> int:
+    # Invoke turned the writing of byte code off; without it everything imported from here on is compiled every time.
+    sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
+    try:
+        with _interruptible():
+            code = body()
+            sys.stdout.flush()
+            return code
+    except (KeyboardInterrupt, Cancelled) as error:
+        stopped = error if isinstance(error, Cancelled) else Cancelled()
+        complain(f"\n{stopped.message}")
+        return ExitCode.INTERRUPTED
+    except EnvyardError as error:
+        complain(render_error(error))
+        return error.exit_code
+    except BrokenPipeError:  # the reader of our output, such as `head`, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.FAILED
+    except Exit:
+        raise
+    except Exception as error:  # noqa: BLE001 - a bug; the traceback goes to a file
+        from envyard.tasks.bugs import bug_report
+
+        complain(render_error(bug_report(error)))
+        return ExitCode.BUG
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let SIGTERM stop the work as Ctrl-C does; what comes after the first of them is not heard any more."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    seen: list[int] = []
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        seen.append(number)
+        if len(seen) == 1:
+            raise KeyboardInterrupt
+
+    wanted = [one for one in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(one) is not signal.SIG_IGN]
+    previous = [(one, signal.signal(one, stop)) for one in wanted]
+    try:
+        yield
+    finally:
+        for one, handler in previous:
+            signal.signal(one, handler)
