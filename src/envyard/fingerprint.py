@@ -24,11 +24,19 @@ FORMAT = "1"  # raised when the engine builds something different from the same 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fingerprint:
-    """`digest` identifies `inputs` (name -> value or digest); `pins` are the packages asked for, by version or line."""
+    """`digest` identifies `inputs` (name -> value or digest) of `definition`."""
 
     digest: str
     inputs: Mapping[str, str]
-    pins: Mapping[str, str]
+    definition: Definition
+
+    @property
+    def pins(self) -> dict[str, str]:
+        """The packages asked for: name -> version, or without a lockfile requirement line -> "".
+
+        Read only when needed, to build or to explain: parsing large lockfiles would cost every call.
+        """
+        return _pins(self.definition)
 
 
 def take_fingerprint(definition: Definition) -> Fingerprint:
@@ -44,17 +52,11 @@ def take_fingerprint(definition: Definition) -> Fingerprint:
         "installer": definition.installer,
         "torch-backend": definition.torch_backend,
     }
-    pins: dict[str, str] = {}
     if definition.lockfile is not None:
-        text = _read_lockfile(definition)
-        inputs[f"lockfile {_name(definition.lockfile, definition)}"] = content_digest(text)
-        pins = pin_versions(parse_lockfile(text))
+        inputs[f"lockfile {_name(definition.lockfile, definition)}"] = content_digest(_read_lockfile(definition))
     else:
         for path, text in _read_requirements(definition).items():
             inputs[f"file {_name(path, definition)}"] = content_digest(text)
-            if path.suffix not in (".toml", ".py", ".cfg"):
-                pins.update(_requirement_lines(text))
-        pins.update(dict.fromkeys(definition.lines, ""))
         inputs["extras"] = ",".join(definition.extras)
         inputs["groups"] = ",".join(definition.groups)
         inputs["lines"] = "\n".join(definition.lines)
@@ -63,7 +65,7 @@ def take_fingerprint(definition: Definition) -> Fingerprint:
         for path, text in project_metadata(definition.editable).items():
             inputs[f"metadata {_name(path, definition)}"] = hashlib.sha256(text.encode()).hexdigest()
     digest = hashlib.sha256("\n".join(f"{name}={inputs[name]}" for name in sorted(inputs)).encode()).hexdigest()
-    return Fingerprint(digest=digest, inputs=inputs, pins=pins)
+    return Fingerprint(digest=digest, inputs=inputs, definition=definition)
 
 
 def explain_change(old: Environment, new: Fingerprint) -> tuple[str, ...]:
@@ -83,6 +85,17 @@ def explain_change(old: Environment, new: Fingerprint) -> tuple[str, ...]:
         changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
         lines = [f"changed {name}" for name in changed]
     return tuple(lines)
+
+
+def _pins(definition: Definition) -> dict[str, str]:
+    if definition.lockfile is not None:
+        return pin_versions(parse_lockfile(_read_lockfile(definition)))
+    pins: dict[str, str] = {}
+    for path, text in _read_requirements(definition).items():
+        if path.suffix not in (".toml", ".py", ".cfg"):
+            pins.update(_requirement_lines(text))
+    pins.update(dict.fromkeys(definition.lines, ""))
+    return pins
 
 
 def _read_lockfile(definition: Definition) -> str:

@@ -1,101 +1,44 @@
 """One environment on its way through the protocol: check, lock, check again, build, publish.
 
-The only caller of `Build`. `provision` decides the order of the steps of many jobs.
+The only caller of `Build`. It starts where `check` found something to do; `schedule` orders the steps of many jobs.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 
 from envyard.builder import Build
-from envyard.definition import Definition
+from envyard.check import Checked, current_environment, reasons_to_build
 from envyard.environment import Environment
-from envyard.errors import Cancelled, EnvironmentIncomplete, EnvyardError, LockfileStale
+from envyard.errors import Cancelled, EnvironmentIncomplete, EnvyardError
 from envyard.events import BuildReasons, Finished, Listener, Phase, PhaseStarted, Waiting, Warned
 from envyard.fetch import fetch_lock
-from envyard.fingerprint import take_fingerprint
-from envyard.health import Grade, Health, check_health
+from envyard.health import Grade, check_health
 from envyard.installers.base import Installer, NotCached, Work
 from envyard.installers.choose import choose_installer
 from envyard.interpreter import Interpreter, find_interpreter
 from envyard.locks import ExclusiveLock, Holder, collect
+from envyard.outcome import Action, Options, Outcome
 from envyard.process import Cancellation, environment_variable
-from envyard.publish import Published, link_for_people, publish, published, refuse_foreign
-from envyard.requirements import lockfile_is_stale
-from envyard.store import KEEP_PREVIOUS, PointerInvalid, Store
+from envyard.publish import link_for_people, publish, refuse_foreign
+from envyard.store import KEEP_PREVIOUS, Store
 
 ANCESTORS = "ENVYARD_BUILDING"  # env keys whose build started this process, separated by spaces
-
-
-class Action(StrEnum):
-    """What setting up did to an environment."""
-
-    KEPT = "kept"
-    BUILT = "built"
-    REBUILT = "rebuilt"
-    LINKED = "linked"
-    PLANNED = "planned"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """`update` also rebuilds what works but is stale; `force` rebuilds all; `frozen` refuses a stale lockfile;
-
-    `replace_foreign` moves a folder that envyard did not make to the trash; `dry_run` only says what would be done;
-    `jobs` builds at a time (0: as many as there are environments, at most eight).
-    """
-
-    update: bool = False
-    force: bool = False
-    frozen: bool = False
-    replace_foreign: bool = False
-    dry_run: bool = False
-    jobs: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of one environment. `environment` is the one to use, also after a failure when an old one is left."""
-
-    definition: Definition
-    action: Action
-    environment: Environment | None = None
-    health: Health | None = None
-    reasons: tuple[str, ...] = ()
-    seconds: float = 0.0
-    error: EnvyardError | None = None
-
-    @property
-    def key(self) -> str:
-        return self.definition.key
 
 
 class Job:
     """One environment on its way. Every step is run by `attempt`, which turns an expected error into the outcome."""
 
     def __init__(
-        self,
-        store: Store,
-        definition: Definition,
-        options: Options,
-        listener: Listener,
-        cancellation: Cancellation,
+        self, store: Store, checked: Checked, options: Options, listener: Listener, cancellation: Cancellation
     ) -> None:
-        self.store, self.definition, self.options, self.cancellation = (
-            store,
-            definition,
-            options,
-            cancellation,
-        )
-        self.work = Work(key=definition.key, listener=listener, cancellation=cancellation)
-        self.lock = ExclusiveLock(store, definition.kind, definition.key)
+        self.store, self.options, self.cancellation = store, options, cancellation
+        self.definition, self.fingerprint, self.health = checked.definition, checked.fingerprint, checked.health
+        self.work = Work(key=self.definition.key, listener=listener, cancellation=cancellation)
+        self.lock = ExclusiveLock(store, self.definition.kind, self.definition.key)
         self.locked = False
-        self.health: Health | None = None
         self.lacking = False  # built offline, and something was not in the cache
         self._build: Build | None = None
         self._outcome: Outcome | None = None
@@ -123,28 +66,6 @@ class Job:
 
     # --- steps
 
-    def check(self) -> None:
-        """The fast path, without a lock: done when the environment is there and is what is asked for."""
-        self.fingerprint = take_fingerprint(self.definition)
-        if self.options.frozen and lockfile_is_stale(self.definition):
-            raise LockfileStale(
-                f"the lockfile of `{self.definition.key}` is older than its requirements",
-                hint=f"run `invoke envs.lock {self.definition.key}` and commit the result",
-            )
-        environment = self._current()
-        self.health = health = check_health(environment, self.fingerprint)
-        if self.options.force or health.needs_build(update=self.options.update):
-            if self.options.dry_run:
-                self._finish(Action.PLANNED, environment, self._reasons(health))
-            return
-        assert environment is not None
-        link = self.definition.link
-        if link is None or published(self.store, link, environment) == Published.CURRENT:
-            self.store.touch(self.definition.kind, self.definition.key)
-            self._finish(Action.KEPT, environment, health.reasons)
-        elif self.options.dry_run:
-            self._finish(Action.PLANNED, environment, (f"{link.name} does not lead to the environment",))
-
     def try_lock(self) -> None:
         self._refuse_recursion()
         if self.definition.link is not None and not self.options.replace_foreign:
@@ -160,7 +81,7 @@ class Job:
 
     def build_offline(self) -> None:
         """Under the lock: check again, then build from the cache. Not done afterwards when something is not cached."""
-        environment = self._current(recover=True)
+        environment = current_environment(self.store, self.definition.kind, self.definition.key, recover=True)
         self.health = health = check_health(environment, self.fingerprint)
         forced = self.options.force and not self._built_since_start(environment)
         if not forced and not health.needs_build(update=self.options.update):
@@ -168,7 +89,7 @@ class Job:
             self._publish(environment)
             self._finish(Action.LINKED, environment, health.reasons)
             return
-        self.reasons = self._reasons(health)
+        self.reasons = reasons_to_build(health, self.options)
         self.work.tell(BuildReasons(key=self.definition.key, reasons=self.reasons))
         self.interpreter: Interpreter = find_interpreter(self.definition.python)
         self.installer: Installer = choose_installer(self.definition.installer, self.interpreter)
@@ -244,7 +165,7 @@ class Job:
                 self._build.install(offline=False)
             environment = self._build.commit()
         self._build = None
-        first = self.health is not None and self.health.grade == Grade.MISSING
+        first = self.health.grade == Grade.MISSING
         pointer = self.store.point(environment, self.reasons)
         self._publish(environment)
         self._forget_old(pointer.previous)
@@ -277,24 +198,9 @@ class Job:
         if pointer is not None and tuple(kept) != pointer.previous:
             self.store.write_pointer(replace(pointer, previous=tuple(kept)))
 
-    def _current(self, *, recover: bool = False) -> Environment | None:
-        kind, key = self.definition.kind, self.definition.key
-        try:
-            pointer = self.store.pointer(kind, key)
-        except PointerInvalid:
-            pointer = self.store.recover_pointer(kind, key) if recover else None
-        if pointer is None:
-            return None
-        return self.store.load(pointer.current)
-
     def _built_since_start(self, environment: Environment | None) -> bool:
         """Whether another process built it while this one waited; forcing once more would be for nothing."""
         return environment is not None and environment.created > time.time() - (time.monotonic() - self._started)
-
-    def _reasons(self, health: Health) -> tuple[str, ...]:
-        if self.options.force and not health.needs_build(update=self.options.update):
-            return (*health.reasons, "rebuild was asked for")
-        return health.reasons
 
     def _refuse_recursion(self) -> None:
         """A build that asks for the environment it builds would wait for itself for ever."""

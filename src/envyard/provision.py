@@ -1,24 +1,14 @@
-"""Makes environments so, many at once.
-
-One environment's failure never stops the others. The stages are shaped by two facts: a warm cache makes an offline
-install a matter of a second, and cold parallel installs waste time and disk. So every environment is first built
-offline; those that lack something wait until one common fetch has brought it; then they install offline again.
-"""
+"""Makes environments so: the door to the engine for one environment or many."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import replace
-from functools import partial
+from collections.abc import Sequence
 
+from envyard.check import Checked, check
 from envyard.definition import Definition
 from envyard.environment import Environment
-from envyard.errors import Cancelled, EnvyardError
-from envyard.events import Listener, Phase, Warned, ignore
-from envyard.fetch import fetch, fetch_lock
-from envyard.installers.uv import cache_device_warning
-from envyard.job import Action, Job, Options, Outcome
+from envyard.events import Finished, Listener, ignore
+from envyard.outcome import Action, Options, Outcome
 from envyard.process import Cancellation
 from envyard.store import Store
 
@@ -55,102 +45,24 @@ def ensure_all(
     """
     options = options or Options()
     cancellation = cancellation or Cancellation()
-    jobs = [Job(store, definition, options, listener, cancellation) for definition in definitions]
-    for job in jobs:
-        job.attempt(job.check)
-    pending = [job for job in jobs if not job.done]
-    if pending and not options.dry_run:
-        _build_all(store, pending, options, listener, cancellation)
-    cancellation.check()
-    return tuple(job.outcome() for job in jobs)
-
-
-def _build_all(
-    store: Store, jobs: Sequence[Job], options: Options, listener: Listener, cancellation: Cancellation
-) -> None:
-    try:
-        store.prepare()
-    except EnvyardError as error:
-        for job in jobs:
-            job.fail(error)
-        return
-    warning = cache_device_warning(store.root)
-    if warning:
-        listener(Warned(key="", message=warning))
-    workers = options.jobs or min(8, len(jobs))
-    # Waiting for another process takes no worker from those that can build now.
-    with ThreadPoolExecutor(len(jobs) + workers, thread_name_prefix="envyard") as pool:
-        try:
-            _run_stages(store, jobs, workers, pool, cancellation)
-        except BaseException:
-            cancellation.cancel()
-            raise
-        finally:
-            for job in jobs:
-                job.close()
-
-
-def _run_stages(
-    store: Store, jobs: Sequence[Job], workers: int, pool: ThreadPoolExecutor, cancellation: Cancellation
-) -> None:
-    for job in jobs:
-        job.attempt(job.try_lock)
-    free = [job for job in jobs if job.locked]
-    busy = [job for job in jobs if not job.done and not job.locked]
-    waiting = [pool.submit(_wait_and_build, store, job, cancellation) for job in busy]
-    _in_parallel(pool, [partial(job.attempt, job.build_offline) for job in free], workers, cancellation)
-    lacking = [job for job in free if not job.done]
-    if lacking:
-        _fetch_for(store, lacking, cancellation)
-        _in_parallel(pool, [partial(job.attempt, job.build_fetched) for job in lacking], workers, cancellation)
-    for future in waiting:
-        future.result()
+    found: dict[int, Outcome] = {}
+    to_build: dict[int, Checked] = {}
+    for number, definition in enumerate(definitions):
         cancellation.check()
+        result = check(store, definition, options)
+        if isinstance(result, Checked):
+            to_build[number] = result
+        else:
+            found[number] = result
+            listener(_finished(result))
+    if to_build:
+        from envyard.schedule import build_all  # everything that builds: 100 ms that a look at what is there can spare
+
+        outcomes = build_all(store, list(to_build.values()), options, listener, cancellation)
+        found |= dict(zip(to_build, outcomes, strict=True))
+    return tuple(found[number] for number in range(len(definitions)))
 
 
-def _wait_and_build(store: Store, job: Job, cancellation: Cancellation) -> None:
-    """The whole way of an environment that another process is building, in a thread of its own."""
-    job.attempt(job.wait_and_build_offline)
-    if not job.done:
-        _fetch_for(store, [job], cancellation)
-        job.attempt(job.build_fetched)
-
-
-def _fetch_for(store: Store, jobs: Sequence[Job], cancellation: Cancellation) -> None:
-    """One common fetch for all locked environments of one interpreter and torch backend.
-
-    A failure here is not reported: it does not tell whose package it was. The build that needs the package fails with
-    its own name when it installs online.
-    """
-    groups: dict[tuple[str, str], list[Job]] = {}
-    for job in jobs:
-        if job.definition.lockfile is not None:
-            groups.setdefault((job.interpreter.executable, job.definition.torch_backend), []).append(job)
-    work = replace(jobs[0].work, key="")
-    for group in groups.values():
-        for job in group:
-            job.tell_phase(Phase.FETCH)
-        with fetch_lock(store, work) as descriptors:
-            inherited = tuple(fd for job in group for fd in job.lock.descriptors)
-            shared = replace(work, pass_fds=(*descriptors, *inherited))
-            try:
-                fetch(store, group[0].interpreter, [job.definition for job in group], group[0].installer, shared)
-            except Cancelled:
-                raise
-            except EnvyardError:
-                cancellation.check()
-
-
-def _in_parallel(
-    pool: ThreadPoolExecutor, steps: Sequence[Callable[[], None]], workers: int, cancellation: Cancellation
-) -> None:
-    """Run every step, at most `workers` at a time."""
-    queue = list(steps)
-    running: set[Future[None]] = set()
-    while queue or running:
-        while queue and len(running) < workers:
-            running.add(pool.submit(queue.pop(0)))
-        finished, running = wait(running, return_when=FIRST_COMPLETED)
-        for future in finished:
-            future.result()
-        cancellation.check()
+def _finished(outcome: Outcome) -> Finished:
+    message = outcome.error.message if outcome.error else "; ".join(outcome.reasons)
+    return Finished(key=outcome.key, action=outcome.action, seconds=outcome.seconds, message=message)

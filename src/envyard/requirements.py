@@ -69,8 +69,12 @@ def pin_versions(pins: Iterable[Pin]) -> dict[str, str]:
 
 
 def content_digest(text: str) -> str:
-    """sha256 of the lines that mean something: comments, blank lines and line endings do not count."""
-    return hashlib.sha256("\n".join(_entries(text)).encode()).hexdigest()
+    """sha256 of the lines that mean something: comment lines, blank lines and line endings do not count.
+
+    Called for every lockfile on every command, so no regular expression looks at the lines.
+    """
+    lines = (line.strip() for line in text.splitlines())
+    return hashlib.sha256("\n".join(line for line in lines if line and line[0] != "#").encode()).hexdigest()
 
 
 def requirement_files(files: Sequence[Path]) -> dict[Path, str]:

@@ -1,0 +1,92 @@
+"""The fast path: is the environment there, and what is asked for? No lock, no child process, nothing heavy imported."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from envyard.definition import Definition, Kind
+from envyard.environment import Environment
+from envyard.errors import EnvyardError, LockfileStale
+from envyard.fingerprint import Fingerprint, take_fingerprint
+from envyard.health import Health, check_health
+from envyard.outcome import Action, Options, Outcome
+from envyard.publish import Published, published
+from envyard.requirements import lockfile_is_stale
+from envyard.store import PointerInvalid, Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """A definition whose environment has to be built or published anew."""
+
+    definition: Definition
+    fingerprint: Fingerprint
+    health: Health
+
+
+def check(store: Store, definition: Definition, options: Options) -> Checked | Outcome:
+    """The outcome, where nothing has to be done (or nothing can be done, or with a dry run), else what to build."""
+    started = time.monotonic()
+    try:
+        return _check(store, definition, options, started)
+    except EnvyardError as error:
+        return _failed(store, definition, error, started)
+    except (OSError, UnicodeDecodeError) as error:
+        return _failed(store, definition, EnvyardError(f"`{definition.key}`: {error}"), started)
+
+
+def current_environment(store: Store, kind: Kind, key: str, *, recover: bool = False) -> Environment | None:
+    """The environment a key has now; a damaged pointer is written anew with `recover` (needs the exclusive lock)."""
+    try:
+        pointer = store.pointer(kind, key)
+    except PointerInvalid:
+        pointer = store.recover_pointer(kind, key) if recover else None
+    return None if pointer is None else store.load(pointer.current)
+
+
+def reasons_to_build(health: Health, options: Options) -> tuple[str, ...]:
+    """Why an environment is built, for the commit file and for people."""
+    if options.force and not health.needs_build(update=options.update):
+        return (*health.reasons, "rebuild was asked for")
+    return health.reasons
+
+
+def _check(store: Store, definition: Definition, options: Options, started: float) -> Checked | Outcome:
+    fingerprint = take_fingerprint(definition)
+    if options.frozen and lockfile_is_stale(definition):
+        raise LockfileStale(
+            f"the lockfile of `{definition.key}` is older than its requirements",
+            hint=f"run `invoke envs.lock {definition.key}` and commit the result",
+        )
+    environment = current_environment(store, definition.kind, definition.key)
+    health = check_health(environment, fingerprint)
+    checked = Checked(definition=definition, fingerprint=fingerprint, health=health)
+    action, reasons = Action.PLANNED, reasons_to_build(health, options)
+    if not options.force and not health.needs_build(update=options.update):
+        link = definition.link
+        if link is None or published(store, link, environment) == Published.CURRENT:
+            store.touch(definition.kind, definition.key)
+            action, reasons = Action.KEPT, health.reasons
+        else:
+            reasons = (f"{link.name} does not lead to the environment",)
+    if action == Action.PLANNED and not options.dry_run:
+        return checked
+    return Outcome(
+        definition=definition,
+        action=action,
+        environment=environment,
+        health=health,
+        reasons=reasons,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _failed(store: Store, definition: Definition, error: EnvyardError, started: float) -> Outcome:
+    return Outcome(
+        definition=definition,
+        action=Action.FAILED,
+        environment=store.current(definition.kind, definition.key),
+        seconds=time.monotonic() - started,
+        error=error,
+    )

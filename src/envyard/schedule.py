@@ -1,0 +1,120 @@
+"""The order in which many environments are built.
+
+One environment's failure never stops the others. The stages are shaped by two facts: a warm cache makes an offline
+install a matter of a second, and cold parallel installs waste time and disk. So every environment is first built
+offline; those that lack something wait until one common fetch has brought it; then they install offline again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
+from functools import partial
+
+from envyard.check import Checked
+from envyard.errors import Cancelled, EnvyardError
+from envyard.events import Listener, Phase, Warned
+from envyard.fetch import fetch, fetch_lock
+from envyard.installers.uv import cache_device_warning
+from envyard.job import Job
+from envyard.outcome import Options, Outcome
+from envyard.process import Cancellation
+from envyard.store import Store
+
+_AT_A_TIME = 8
+
+
+def build_all(
+    store: Store, checked: Sequence[Checked], options: Options, listener: Listener, cancellation: Cancellation
+) -> tuple[Outcome, ...]:
+    """Build what was found to be missing or outdated; an outcome each, in their order. Raises `Cancelled`."""
+    jobs = [Job(store, one, options, listener, cancellation) for one in checked]
+    try:
+        store.prepare()
+    except EnvyardError as error:
+        for job in jobs:
+            job.fail(error)
+        return tuple(job.outcome() for job in jobs)
+    warning = cache_device_warning(store.root)
+    if warning:
+        listener(Warned(key="", message=warning))
+    workers = options.jobs or min(_AT_A_TIME, len(jobs))
+    # Waiting for another process takes no worker from those that can build now.
+    with ThreadPoolExecutor(len(jobs) + workers, thread_name_prefix="envyard") as pool:
+        try:
+            _run_stages(store, jobs, workers, pool, cancellation)
+        except BaseException:
+            cancellation.cancel()
+            raise
+        finally:
+            for job in jobs:
+                job.close()
+    cancellation.check()
+    return tuple(job.outcome() for job in jobs)
+
+
+def _run_stages(
+    store: Store, jobs: Sequence[Job], workers: int, pool: ThreadPoolExecutor, cancellation: Cancellation
+) -> None:
+    for job in jobs:
+        job.attempt(job.try_lock)
+    free = [job for job in jobs if job.locked]
+    busy = [job for job in jobs if not job.done and not job.locked]
+    waiting = [pool.submit(_wait_and_build, store, job, cancellation) for job in busy]
+    _in_parallel(pool, [partial(job.attempt, job.build_offline) for job in free], workers, cancellation)
+    lacking = [job for job in free if not job.done]
+    if lacking:
+        _fetch_for(store, lacking, cancellation)
+        _in_parallel(pool, [partial(job.attempt, job.build_fetched) for job in lacking], workers, cancellation)
+    for future in waiting:
+        future.result()
+        cancellation.check()
+
+
+def _wait_and_build(store: Store, job: Job, cancellation: Cancellation) -> None:
+    """The whole way of an environment that another process is building, in a thread of its own."""
+    job.attempt(job.wait_and_build_offline)
+    if not job.done:
+        _fetch_for(store, [job], cancellation)
+        job.attempt(job.build_fetched)
+
+
+def _fetch_for(store: Store, jobs: Sequence[Job], cancellation: Cancellation) -> None:
+    """One common fetch for all locked environments of one interpreter and torch backend.
+
+    A failure here is not reported: it does not tell whose package it was. The build that needs the package fails with
+    its own name when it installs online.
+    """
+    groups: dict[tuple[str, str], list[Job]] = {}
+    for job in jobs:
+        if job.definition.lockfile is not None:
+            groups.setdefault((job.interpreter.executable, job.definition.torch_backend), []).append(job)
+    work = replace(jobs[0].work, key="")
+    for group in groups.values():
+        for job in group:
+            job.tell_phase(Phase.FETCH)
+        with fetch_lock(store, work) as descriptors:
+            inherited = tuple(fd for job in group for fd in job.lock.descriptors)
+            shared = replace(work, pass_fds=(*descriptors, *inherited))
+            try:
+                fetch(store, group[0].interpreter, [job.definition for job in group], group[0].installer, shared)
+            except Cancelled:
+                raise
+            except EnvyardError:
+                cancellation.check()
+
+
+def _in_parallel(
+    pool: ThreadPoolExecutor, steps: Sequence[Callable[[], None]], workers: int, cancellation: Cancellation
+) -> None:
+    """Run every step, at most `workers` at a time."""
+    queue = list(steps)
+    running: set[Future[None]] = set()
+    while queue or running:
+        while queue and len(running) < workers:
+            running.add(pool.submit(queue.pop(0)))
+        finished, running = wait(running, return_when=FIRST_COMPLETED)
+        for future in finished:
+            future.result()
+        cancellation.check()
