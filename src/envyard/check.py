@@ -66,7 +66,6 @@ def _check(store: Store, definition: Definition, options: Options, started: floa
     if not options.force and not health.needs_build(update=options.update):
         link = definition.link
         if link is None or published(store, link, environment) == Published.CURRENT:
-            store.touch(definition.kind, definition.key)
             action, reasons = Action.KEPT, health.reasons
         else:
             reasons = (f"{link.name} does not lead to the environment",)

@@ -24,14 +24,13 @@ from envyard.definition import Kind
 from envyard.environment import Environment
 from envyard.errors import EnvironmentMissing, LockTimeout
 from envyard.process import Cancellation, process_alive
-from envyard.store import Store, storage_errors, write_json
+from envyard.store import PROCESSES_LOCK, Store, storage_errors, write_json
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 POLL_SECONDS = 0.05
 REPORT_SECONDS = 5.0
-_PROCESSES = "processes.lock"  # shared by every python that runs in the generation, see site_hook/
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,7 +234,7 @@ def in_use(store: Store, generation: str, *, sweep: bool = False) -> bool:
             used = True
             continue
         lock.release()
-        if sweep and name != _PROCESSES:
+        if sweep and name != PROCESSES_LOCK:
             with contextlib.suppress(OSError):
                 (folder / name).unlink()
     return used

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ from envyard.errors import OutsideStore, StoreUnusable
 from envyard.longpath import remove_tree
 
 _FOLDERS = ("g", "pointers", "locks", "leases", "logs", "trash", "cache")
+_GENERATION = re.compile(r"[0-9a-f]{8}")
+_LEFT_BEHIND_SECONDS = 600.0  # a temporary file lives for moments; after so long whoever made it was killed
+PROCESSES_LOCK = "processes.lock"  # shared by every python that runs in the generation, see site_hook/
 KEEP_PREVIOUS = 1  # generations kept for `envs.rollback` besides the current one
 
 
@@ -63,7 +67,8 @@ class Store:
                 (self.root / name).mkdir(parents=True, exist_ok=True)
             ignore = self.root / ".gitignore"
             if not ignore.exists():
-                ignore.write_text("*\n", encoding="utf-8")
+                with replacing(ignore) as temporary:
+                    temporary.write_text("*\n", encoding="utf-8")
 
     # --- generations
 
@@ -86,7 +91,7 @@ class Store:
 
     def commit(self, environment: Environment) -> None:
         """Write the commit file: from now on the generation exists."""
-        write_json(environment.path / COMMIT_FILE, commit_data(environment))
+        write_json(environment.path / COMMIT_FILE, commit_data(environment), make_folder=False)
 
     def committed(self) -> Iterator[Environment]:
         """Every generation that exists, in no order."""
@@ -96,8 +101,18 @@ class Store:
                 yield environment
 
     def uncommitted(self) -> list[str]:
-        """Generation folders without a commit file: builds under way or abandoned."""
-        return [name for name in _names(self.generations) if self.load(name) is None]
+        """Generation folders without a (whole) commit file: builds under way or abandoned."""
+        return [name for name in _names(self.generations) if self.is_uncommitted(name)]
+
+    def is_uncommitted(self, generation: str) -> bool:
+        """Whether there is no whole commit file. One that only cannot be read now (too many open files, say) is one."""
+        try:
+            load_environment(self.generation_path(generation))
+        except (FileNotFoundError, NotADirectoryError, CommitFileInvalid):
+            return True
+        except OSError:
+            return False
+        return False
 
     # --- pointers
 
@@ -111,8 +126,8 @@ class Store:
             return Pointer(
                 kind=kind,
                 key=key,
-                current=str(data["current"]),
-                previous=tuple(map(str, data["previous"])),
+                current=generation_name(data["current"]),
+                previous=tuple(map(generation_name, data["previous"])),
                 reasons=tuple(map(str, data["reasons"])),
                 updated=float(data["updated"]),
             )
@@ -208,11 +223,17 @@ class Store:
                 path.touch()
 
     def last_used(self, kind: Kind, key: str) -> float | None:
-        """When the environment was last used, in seconds since the epoch."""
-        try:
-            return self._used_path(kind, key).stat().st_mtime
-        except OSError:
-            return None
+        """When the environment was last used, in seconds since the epoch: built, run in, or a python started in it."""
+        paths = [self._used_path(kind, key)]
+        with contextlib.suppress(PointerInvalid):
+            pointer = self.pointer(kind, key)
+            if pointer is not None:
+                paths.append(self.root / "leases" / pointer.current / PROCESSES_LOCK)
+        times = []
+        for path in paths:
+            with contextlib.suppress(OSError):
+                times.append(path.stat().st_mtime)
+        return max(times, default=None)
 
     def _used_path(self, kind: Kind, key: str) -> Path:
         return self.root / "pointers" / kind / f"{key}.used"
@@ -224,7 +245,8 @@ class Store:
 
         Raises `OutsideStore` for a path that is not directly inside one of the store's own folders.
         """
-        if path.parent not in (self.generations, self.root / "leases", self.root / "cache"):
+        folders = (self.generations, self.root / "leases", self.root / "cache")
+        if path.parent not in folders or path.name in ("", ".", ".."):
             raise OutsideStore(f"refused to delete {path}: it does not belong to the store {self.root}")
         return self.move_to_trash(path)
 
@@ -249,14 +271,41 @@ class Store:
             problems += remove_tree(self.trash / name)
         return problems
 
+    def sweep(self) -> None:
+        """Delete what killed processes left between the generations: temporary files, leases on what is gone.
+
+        Generations themselves are collected under their exclusive lock, see `locks.collect`.
+        """
+        oldest = time.time() - _LEFT_BEHIND_SECONDS
+        folders = [self.root, self.locks, self.root / "cache", *(self.root / "pointers" / kind for kind in Kind)]
+        for path in (folder / name for folder in folders for name in _names(folder) if TEMPORARY.fullmatch(name)):
+            with contextlib.suppress(OSError):
+                if os.lstat(path).st_mtime < oldest and not path.is_dir():
+                    path.unlink()
+        for name in _names(self.root / "leases"):
+            if not os.path.lexists(self.generations / name):
+                with contextlib.suppress(OSError):
+                    self.discard(self.root / "leases" / name)
+
+
+def generation_name(value: object) -> str:
+    """`value` from a file, if it can be the name of a generation: names become paths. Raises `ValueError`."""
+    if isinstance(value, str) and _GENERATION.fullmatch(value):
+        return value
+    raise ValueError(f"not the name of a generation: {value!r}")
+
+
+TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}")  # what `replacing` makes
+
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, make_folder: bool = True) -> Iterator[Path]:
     """A temporary path beside `path`, unlike that of any other thread or process; it takes the place of `path` at
     the end, in one step, unless the block fails."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}")
     with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if make_folder:
+            path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield temporary
             _replace(temporary, path)
@@ -265,12 +314,12 @@ def replacing(path: Path) -> Iterator[Path]:
             raise
 
 
-def write_json(path: Path, data: Mapping[str, object], *, durable: bool = True) -> None:
+def write_json(path: Path, data: Mapping[str, object], *, durable: bool = True, make_folder: bool = True) -> None:
     """Replace a JSON file in one step: readers see the old content or the new one.
 
     With `durable` that holds after a power loss too, for a few milliseconds more.
     """
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+    with replacing(path, make_folder=make_folder) as temporary, temporary.open("w", encoding="utf-8") as file:
         json.dump(data, file, indent=1, sort_keys=True, default=str)
         if durable:
             file.flush()
