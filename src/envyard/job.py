@@ -16,7 +16,7 @@ from envyard.errors import Cancelled, EnvironmentIncomplete, EnvyardError
 from envyard.events import BuildReasons, Finished, Listener, Phase, PhaseStarted, Waiting, Warned
 from envyard.fetch import fetch_lock
 from envyard.health import Grade, check_health
-from envyard.installers.base import Installer, NotCached, Work
+from envyard.installers.base import ANCESTORS, Installer, NotCached, Work
 from envyard.installers.choose import choose_installer
 from envyard.interpreter import Interpreter, find_interpreter
 from envyard.locks import ExclusiveLock, Holder, collect
@@ -24,8 +24,6 @@ from envyard.outcome import Action, Options, Outcome
 from envyard.process import Cancellation, environment_variable
 from envyard.publish import link_for_people, publish, refuse_foreign
 from envyard.store import KEEP_PREVIOUS, Store
-
-ANCESTORS = "ENVYARD_BUILDING"  # env keys whose build started this process, separated by spaces
 
 
 class Job:

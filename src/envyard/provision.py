@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from envyard.check import Checked, check
 from envyard.definition import Definition
 from envyard.environment import Environment
-from envyard.events import Finished, Listener, ignore
+from envyard.events import Finished, Listener, Warned, ignore
 from envyard.outcome import Action, Options, Outcome
 from envyard.process import Cancellation
+from envyard.requirements import lockfile_is_stale
 from envyard.store import Store
 
 __all__ = ["Action", "Options", "Outcome", "ensure", "ensure_all"]
@@ -50,6 +51,9 @@ def ensure_all(
     for number, definition in enumerate(definitions):
         cancellation.check()
         result = check(store, definition, options)
+        if not options.frozen and lockfile_is_stale(definition):
+            message = f"its lockfile is older than its requirements: run `invoke envs.lock {definition.key}`"
+            listener(Warned(key=definition.key, message=message))
         if isinstance(result, Checked):
             to_build[number] = result
         else:

@@ -130,10 +130,13 @@ def recorded_inputs(lockfile_text: str) -> str:
 
 def lockfile_is_stale(definition: Definition) -> bool:
     """Whether the requirements changed after their lockfile was written (False when that cannot be known)."""
-    if definition.lockfile is None or not definition.lockfile.is_file():
+    if definition.lockfile is None:
         return False
-    recorded = recorded_inputs(definition.lockfile.read_text(encoding="utf-8"))
-    return bool(recorded) and recorded != inputs_digest(definition)
+    try:
+        recorded = recorded_inputs(definition.lockfile.read_text(encoding="utf-8"))
+        return bool(recorded) and recorded != inputs_digest(definition)
+    except (OSError, UnicodeDecodeError):
+        return False  # whoever needs these files says what is wrong with them
 
 
 def changes(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:

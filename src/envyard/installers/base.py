@@ -10,7 +10,9 @@ from typing import Protocol
 from envyard.definition import Definition
 from envyard.errors import EnvyardError
 from envyard.events import DownloadFinished, DownloadStarted, Event, Listener, OutputLine
-from envyard.process import Cancellation, Completed, run
+from envyard.process import Cancellation, Completed, child_environment, environment_variable, run
+
+ANCESTORS = "ENVYARD_BUILDING"  # for children: the env keys whose builds started them, separated by spaces
 
 
 class NotCached(EnvyardError):
@@ -40,10 +42,11 @@ class Work:
         timeout: float | None = None,
     ) -> Completed:
         """Run a child of this build: it inherits the lock, stops with it, and writes into its log."""
+        ancestors = " ".join(filter(None, [environment_variable(ANCESTORS), self.key]))
         return run(
             command,
             cwd=cwd,
-            environment=environment,
+            environment={**(child_environment() if environment is None else environment), ANCESTORS: ancestors},
             on_line=on_line,
             pass_fds=self.pass_fds,
             cancellation=self.cancellation,
