@@ -21,12 +21,12 @@ from pathlib import Path
 
 from envyard.definition import Definition
 from envyard.environment import INODE_FILE, Environment, python_of
-from envyard.errors import CommandFailed, EnvironmentIncomplete
+from envyard.errors import CommandFailed, EnvironmentIncomplete, EnvyardError
 from envyard.events import Phase, PhaseStarted
 from envyard.fingerprint import Fingerprint
 from envyard.installers.base import Installer, Plan, Work
 from envyard.interpreter import Interpreter
-from envyard.locks import ExclusiveLock, read_holder
+from envyard.locks import ExclusiveLock, collect, read_holder
 from envyard.process import child_environment
 from envyard.requirements import parse_lockfile
 from envyard.seeds import ensure_seed
@@ -77,9 +77,9 @@ class Build:
         """Abandon what a killed build left, name the new generation, and make the bare environment."""
         before = read_holder(self.store, self.definition.kind, self.definition.key)
         if before is not None and before.generation:
-            with contextlib.suppress(OSError):
-                if self.store.load(before.generation) is None:
-                    self.store.discard(self.store.generation_path(before.generation))
+            with contextlib.suppress(EnvyardError, OSError):
+                if self.store.is_uncommitted(before.generation):
+                    collect(self.store, before.generation)
         self.lock.write_intent(phase=Phase.CREATE, generation=self.generation, log=str(self.work.log))
         with self._phase(Phase.CREATE, f"python {self.interpreter.version}"), storage_errors(self.path):
             create_environment(self.path, self.interpreter, self.definition.key, self.store)
@@ -124,8 +124,8 @@ class Build:
     def abandon(self) -> None:
         """Give the half-built generation to the trash; never raises, the next build tries again."""
         with contextlib.suppress(Exception):
-            if self.store.load(self.generation) is None:
-                self.store.discard(self.path)
+            if self.store.is_uncommitted(self.generation):
+                collect(self.store, self.generation)
 
     @contextlib.contextmanager
     def _phase(self, phase: Phase, detail: str = "") -> Iterator[None]:

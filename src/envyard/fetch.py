@@ -19,6 +19,8 @@ from envyard.requirements import Pin, parse_lockfile
 from envyard.seeds import ensure_seed
 from envyard.store import Store, storage_errors
 
+_SCRATCH = "fetch-"  # folders in the store's cache
+
 
 def fetch(
     store: Store,
@@ -33,7 +35,8 @@ def fetch(
         assert definition.lockfile is not None
         pins += parse_lockfile(definition.lockfile.read_text(encoding="utf-8"))
     batches = split_batches(applicable(pins, interpreter))
-    scratch = store.root / "cache" / f"fetch-{os.urandom(4).hex()}"
+    _abandon_scratch(store)
+    scratch = store.root / "cache" / f"{_SCRATCH}{os.urandom(4).hex()}"
     try:
         with storage_errors(scratch):
             scratch.mkdir(parents=True)
@@ -71,6 +74,14 @@ def fetch_lock(store: Store, work: Work) -> Iterator[tuple[int, ...]]:
         yield tuple(descriptors)
     finally:
         lock.release()
+
+
+def _abandon_scratch(store: Store) -> None:
+    """What killed fetches left; the lock of the fetch says that none of them, nor a child of theirs, still runs."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(store.root / "cache"):
+            if name.startswith(_SCRATCH):
+                store.discard(store.root / "cache" / name)
 
 
 def applicable(pins: Sequence[Pin], interpreter: Interpreter) -> list[Pin]:

@@ -24,7 +24,7 @@ from envyard.definition import Kind
 from envyard.environment import Environment
 from envyard.errors import EnvironmentMissing, LockTimeout
 from envyard.process import Cancellation, process_alive
-from envyard.store import PROCESSES_LOCK, Store, storage_errors, write_json
+from envyard.store import PROCESSES_LOCK, Store, generation_name, storage_errors, write_json
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -104,7 +104,7 @@ class ExclusiveLock:
         while not self.try_acquire():
             waited = time.monotonic() - started
             holder = read_holder(self.store, self.kind, self.key)
-            phase = "" if holder is None else f"{holder.pid} {holder.phase}"
+            phase = "" if holder is None else f"{holder.pid} {holder.phase} {holder.alive}"
             if phase != last or waited - reported >= REPORT_SECONDS:
                 on_wait(holder, waited)
                 reported, last = waited, phase
@@ -116,11 +116,16 @@ class ExclusiveLock:
             cancellation.wait(POLL_SECONDS)
 
     def write_intent(self, *, phase: str, generation: str = "", log: str = "") -> None:
-        """Tell the others what this process does; the generation is named before its folder is made."""
-        changes: dict[str, str] = {"phase": phase}
+        """Tell the others what this process does; the generation is named before its folder is made.
+
+        Without one, that of the holder before stays named: what it may have left behind is still to be collected.
+        """
+        if not generation and not self._holder.generation:
+            before = read_holder(self.store, self.kind, self.key)
+            generation = "" if before is None else before.generation
         if generation:
-            changes |= {"generation": generation, "log": log}
-        self._holder = replace(self._holder, **changes)  # type: ignore[arg-type]
+            self._holder = replace(self._holder, generation=generation, log=log)
+        self._holder = replace(self._holder, phase=phase)
         write_holder(self.store, self.kind, self.key, self._holder)
 
     def release(self) -> None:
@@ -148,7 +153,7 @@ def read_holder(store: Store, kind: Kind, key: str) -> Holder | None:
             host=str(data["host"]),
             phase=str(data["phase"]),
             since=float(data["since"]),
-            generation=str(data["generation"]),
+            generation=generation_name(data["generation"]) if data["generation"] else "",
             log=str(data["log"]),
         )
     except (OSError, ValueError, KeyError, TypeError):
@@ -208,7 +213,7 @@ def take_lease(store: Store, kind: Kind, key: str) -> Lease:
                 fallback_to_soft=False,
                 on_acquired=descriptors.append,
             )
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=30)  # `in_use` may test it at this very moment
         return Lease(lock, descriptors, environment)
     raise EnvironmentMissing(f"`{key}` has no environment", hint=f"run `invoke envs.setup {key}`")
 
@@ -241,7 +246,7 @@ def in_use(store: Store, generation: str, *, sweep: bool = False) -> bool:
 
 
 def collect(store: Store, generation: str) -> bool:
-    """Move an unused generation to the trash; False when a live process still uses it.
+    """Move an unused generation, finished or not, to the trash; False when a live process still uses it.
 
     Needs the exclusive lock of its env key. The gate keeps a lease from being taken between the check and the move.
     """

@@ -47,6 +47,7 @@ SCRUBBED = {
 }
 
 _KILL_AFTER = 3.0  # seconds a child may take to end after SIGTERM
+_DRAIN_SECONDS = 5.0  # seconds to read what an ended child left in its pipes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +164,7 @@ def run(
         _append_log(log, arguments, lines, returncode)
     cancellation.check()
     if returncode is None:
-        raise CommandFailed(f"`{_short(arguments)}` did not end within {timeout:g} seconds", details=tuple(lines)[-5:])
+        raise CommandFailed(f"`{_short(arguments)}` did not end within {timeout:g} seconds", details=lines[-5:])
     return Completed(returncode=returncode, stdout=stdout.decode("utf-8", "replace"), stderr="\n".join(lines))
 
 
@@ -228,17 +229,29 @@ else:
 
 def _communicate(
     child: subprocess.Popen[bytes], on_line: Callable[[str], None] | None, timeout: float | None
-) -> tuple[int | None, bytes, deque[str]]:
-    """Exit code (None: too slow, killed), stdout, and the last 200 lines of stderr."""
+) -> tuple[int | None, bytes, tuple[str, ...]]:
+    """Exit code (None: too slow, killed), stdout, and the last 200 lines of stderr.
+
+    A grandchild that left the process group may keep the pipes open for ever. So the readers get some time after the
+    end of the child, which is more than enough for what is still in the pipes, and are then left behind.
+    """
     lines: deque[str] = deque(maxlen=200)
+    stdout = bytearray()
 
     def read_errors() -> None:
         assert child.stderr is not None
-        for raw in child.stderr:
-            line = raw.decode("utf-8", "replace").rstrip()
-            lines.append(line)
-            if on_line is not None:
-                on_line(line)
+        with child.stderr as stream:
+            for raw in stream:
+                line = raw.decode("utf-8", "replace").rstrip()
+                lines.append(line)
+                if on_line is not None:
+                    on_line(line)
+
+    def read_output() -> None:
+        assert child.stdout is not None
+        with child.stdout as stream:
+            while block := stream.read1(1 << 16):  # type: ignore[attr-defined]  # Popen makes a BufferedReader
+                stdout.extend(block)
 
     slow = threading.Event()
 
@@ -247,23 +260,21 @@ def _communicate(
         _signal_group(child, signal.SIGTERM)
         _end(child, time.monotonic() + _KILL_AFTER)
 
-    reader = threading.Thread(target=read_errors, daemon=True)
-    reader.start()
+    readers = [threading.Thread(target=read, daemon=True) for read in (read_errors, read_output)]
+    for reader in readers:
+        reader.start()
+    # not `wait(timeout)`, which would notice the end up to 50 ms later
     timer = threading.Timer(timeout, give_up) if timeout is not None else None
     if timer is not None:
         timer.start()
     try:
-        assert child.stdout is not None
-        stdout = child.stdout.read()
         returncode = child.wait()
-        reader.join()
     finally:
         if timer is not None:
             timer.cancel()
-        for stream in (child.stdout, child.stderr):
-            if stream is not None and not reader.is_alive():
-                stream.close()
-    return (None if slow.is_set() else returncode), stdout, lines
+    for reader in readers:
+        reader.join(_DRAIN_SECONDS if returncode >= 0 else _DRAIN_SECONDS / 10)
+    return (None if slow.is_set() else returncode), bytes(stdout), tuple(lines)
 
 
 def _signal_group(child: subprocess.Popen[bytes], number: int) -> None:

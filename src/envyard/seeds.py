@@ -7,7 +7,6 @@ where the installer finds it like any other package, with a pinned hash.
 from __future__ import annotations
 
 import hashlib
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,13 +29,21 @@ def ensure_seed(store: Store, minor: str) -> Seed:
 
     wheel = get_embed_wheel("pip", minor)
     assert wheel is not None, f"virtualenv has no pip for Python {minor}"
-    source = Path(wheel.path)
-    folder = store.root / "cache" / "seed" / source.stem
-    requirements = folder.parent / f"{source.stem}.txt"
-    if not requirements.exists():
-        with replacing(folder / source.name) as temporary:
-            shutil.copyfile(source, temporary)
-        digest = hashlib.sha256(source.read_bytes()).hexdigest()
-        with replacing(requirements) as temporary:
-            temporary.write_text(f"pip=={wheel.version} --hash=sha256:{digest}\n", encoding="utf-8")
+    name, content = Path(wheel.path).name, Path(wheel.path).read_bytes()
+    folder = store.root / "cache" / "seed" / name.removesuffix(".whl")
+    requirements = folder.with_name(f"{folder.name}.txt")
+    pin = f"pip=={wheel.version} --hash=sha256:{hashlib.sha256(content).hexdigest()}\n"
+    _ensure_content(folder / name, content)
+    _ensure_content(requirements, pin.encode())
     return Seed(folder=folder, requirements=requirements)
+
+
+def _ensure_content(path: Path, content: bytes) -> None:
+    """Write a file unless it holds this already; after a power loss the name may be there without the content."""
+    try:
+        if path.read_bytes() == content:
+            return
+    except FileNotFoundError:
+        pass
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)

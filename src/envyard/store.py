@@ -277,7 +277,9 @@ class Store:
         Generations themselves are collected under their exclusive lock, see `locks.collect`.
         """
         oldest = time.time() - _LEFT_BEHIND_SECONDS
-        folders = [self.root, self.locks, self.root / "cache", *(self.root / "pointers" / kind for kind in Kind)]
+        seeds = self.root / "cache" / "seed"
+        folders = [self.root, self.locks, seeds.parent, seeds, *(seeds / name for name in _names(seeds))]
+        folders += [self.root / "pointers" / kind for kind in Kind]
         for path in (folder / name for folder in folders for name in _names(folder) if TEMPORARY.fullmatch(name)):
             with contextlib.suppress(OSError):
                 if os.lstat(path).st_mtime < oldest and not path.is_dir():

@@ -38,10 +38,10 @@ def _hold(generation: str) -> None:
     except FileExistsError:
         pass
     descriptor = os.open(os.path.join(folder, "processes.lock"), os.O_RDWR | os.O_CREAT, 0o666)
-    if not sys.flags.isolated:  # an audit is no use of the environment
-        os.utime(descriptor)
     # a collector tests the lock for a moment only, so this does not wait
     fcntl.flock(descriptor, fcntl.LOCK_SH)
+    if not sys.flags.isolated:  # an audit is no use of the environment
+        os.utime(descriptor)
 
 
 def settle() -> None:
