@@ -173,7 +173,8 @@ def explain_failure(work: Work, completed: Completed, *, offline: bool) -> Excep
     """uv's exit code and words as the error that names the cause."""
     text = completed.stderr
     lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("Using Python")]
-    if offline and _NOT_CACHED.search(text):
+    # An index page in the cache may be older than the lockfile: "no version" then says nothing about the index.
+    if offline and (_NOT_CACHED.search(text) or _CONFLICT.search(text)):
         return NotCached(f"`{work.key}` needs packages that are not in the cache", details=lines[-4:])
     log = f"the whole output is in {work.log}" if work.log else ""
     if _CONFLICT.search(text) and not _UNREACHABLE.search(text):
