@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from envyard.commands.inspect import EnvironmentDetails, EnvironmentRow
-from envyard.commands.lock import LockResult
-from envyard.commands.setup import SetupResult
 from envyard.environment import Environment
 from envyard.errors import EnvyardError
-from envyard.provision import Outcome
+from envyard.outcome import Outcome
+
+if TYPE_CHECKING:  # each command imports its own
+    from envyard.commands.collect import Removal, RemovalResult, RollbackResult
+    from envyard.commands.doctor import DoctorResult
+    from envyard.commands.inspect import EnvironmentDetails, EnvironmentRow
+    from envyard.commands.lock import LockResult
+    from envyard.commands.setup import SetupResult
 
 Data = dict[str, Any]
 
@@ -75,6 +79,42 @@ def show_data(details: EnvironmentDetails) -> Data:
     }
 
 
+def doctor_data(result: DoctorResult) -> Data:
+    return {
+        "findings": [
+            {
+                "check": finding.check,
+                "key": finding.key,
+                "ok": finding.ok,
+                "fixed": finding.fixed,
+                "message": finding.message,
+                "fix": finding.fix,
+            }
+            for finding in result.findings
+        ],
+        "problems": len(result.problems),
+        "seconds": round(result.seconds, 3),
+    }
+
+
+def removal_data(result: RemovalResult) -> Data:
+    return {
+        "removals": [_removal(removal) for removal in result.removals],
+        "freed": result.freed,
+        "dry_run": result.dry_run,
+    }
+
+
+def rollback_data(result: RollbackResult) -> Data:
+    before = result.before
+    return {
+        "key": result.key,
+        "before": None if before is None else before.generation,
+        "now": result.now.generation,
+        "python": str(result.now.python),
+    }
+
+
 def error_data(error: EnvyardError | None) -> Data | None:
     if error is None:
         return None
@@ -127,4 +167,15 @@ def _environment(environment: Environment) -> Data:
         "files": environment.files,
         "apparent_bytes": environment.apparent_bytes,
         "packages": dict(environment.packages),
+    }
+
+
+def _removal(removal: Removal) -> Data:
+    return {
+        "key": removal.key,
+        "what": removal.what,
+        "path": str(removal.path),
+        "bytes": removal.bytes,
+        "reason": removal.reason,
+        "error": error_data(removal.error),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from envyard.events import (
     BuildReasons,
@@ -37,9 +37,6 @@ class LineReporter:
             text = self._text(event)
             if text:
                 self._say(f"[{event.key or ALL}] {text}")
-
-    def close(self) -> None:
-        """Nothing to tidy up."""
 
     def _text(self, event: Event) -> str:
         if isinstance(event, Waiting):
@@ -96,8 +93,3 @@ def worth_saying(line: str) -> str:
     """An installer's line that a person should see: a build from source, a warning; else ""."""
     text = line.strip()
     return text if text.startswith(("Building ", "warning:", "WARNING:")) else ""
-
-
-def titles_of(titles: Mapping[str, str], key: str) -> str:
-    """How to call the environment of an event."""
-    return titles.get(key, key) or ALL

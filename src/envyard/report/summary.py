@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from envyard.commands.lock import LockOutcome, LockResult
 from envyard.commands.setup import SetupResult
-from envyard.provision import Action, Outcome
-from envyard.report.text import Column, Style, count, duration, size, table
+from envyard.outcome import Action, Outcome
+from envyard.report.table import Column, table
+from envyard.report.text import Style, count, duration, size
+
+if TYPE_CHECKING:  # the resolver's modules cost as much as all the rest, and a set-up without news needs none of them
+    from envyard.commands.lock import LockOutcome, LockResult
 
 _ORDER = (Action.BUILT, Action.REBUILT, Action.LINKED, Action.PLANNED, Action.KEPT, Action.CANCELLED, Action.FAILED)
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from envyard.commands.inspect import EnvironmentDetails, EnvironmentRow
 from envyard.health import Grade
-from envyard.report.text import Column, Style, count, duration, moment, size, table
+from envyard.report.table import Column, table
+from envyard.report.text import Style, age, count, duration, hanging, moment, size
 
 
 def list_table(rows: Sequence[EnvironmentRow], root: Path, style: Style, width: int | None) -> str:
@@ -17,28 +18,29 @@ def list_table(rows: Sequence[EnvironmentRow], root: Path, style: Style, width: 
         return "the workspace has no projects"
     columns = (
         Column(title="key", paint=style.strong),
-        Column(title="kind"),
-        Column(title="project"),
-        Column(title="path"),
+        Column(title="kind", drop=8),
+        Column(title="project", drop=6),
+        Column(title="path", drop=4),
         Column(title="python"),
-        Column(title="generation"),
+        Column(title="generation", drop=5),
         Column(title="health", fold=True, paint=lambda text: _paint_grade(text, style)),
-        Column(title="packages", right=True),
+        Column(title="packages", right=True, drop=3),
         Column(title="size", right=True),
         Column(title="own", right=True),
-        Column(title="created"),
-        Column(title="last used"),
+        Column(title="built", drop=7),
+        Column(title="used", drop=2),
     )
-    return "\n".join(table(columns, [_row(row, root) for row in rows], width))
+    lines = table(columns, [_row(row, root) for row in rows], width)
+    return "\n".join([style.strong(lines[0]), *lines[1:]])
 
 
-def show_text(details: EnvironmentDetails, root: Path, style: Style) -> str:
+def show_text(details: EnvironmentDetails, root: Path, style: Style, width: int | None) -> str:
     """Everything about one environment, as `name: value` lines."""
     row = details.row
     facts = [
         ("project", f"{row.project} ({row.key})"),
         ("path", relative(row.path, root)),
-        ("health", _paint_grade(_health(row), style)),
+        ("health", _health(row)),
         ("python", row.python_version),
         ("generation", row.generation),
         ("packages", str(row.packages) if row.packages else ""),
@@ -51,8 +53,10 @@ def show_text(details: EnvironmentDetails, root: Path, style: Style) -> str:
         ("lockfile", "older than its requirements" if details.lockfile_stale else ""),
         ("previous", ", ".join(f"{one.generation} of {moment(one.created)}" for one in details.previous)),
     ]
-    shown = [(name, text) for name, text in facts if text]
-    lines = [f"{name + ':':15}{text}" for name, text in shown]
+    lines = []
+    for name, text in facts:
+        first, *rest = hanging(f"{name + ':':15}", text, width) if text else [""]
+        lines += [first[:15] + _paint_grade(first[15:], style) if name == "health" else first, *rest] if text else []
     environment = details.environment
     if environment is not None and environment.packages:
         lines += ["", count(len(environment.packages), "package") + ":"]
@@ -91,8 +95,8 @@ def _row(row: EnvironmentRow, root: Path) -> tuple[str, ...]:
         str(row.packages) if built else "",
         size(row.apparent_bytes) if built else "",
         size(row.unique_bytes) if built else "",
-        moment(row.created) if built else "",
-        moment(row.last_used) if built else "",
+        age(row.created),
+        age(row.last_used) if built else "",
     )
 
 
@@ -102,6 +106,8 @@ def _health(row: EnvironmentRow) -> str:
 
 def _paint_grade(text: str, style: Style) -> str:
     grade = text.split(":")[0]
+    if grade not in set(Grade):
+        return text  # a further line of the reason
     if grade in (Grade.BROKEN, Grade.MISSING):
         return style.bad(text)
     return style.good(text) if grade == Grade.OK else style.warn(text)

@@ -1,35 +1,32 @@
-"""Plain text for people: sizes, times, aligned tables, a little colour that nothing depends on."""
+"""Plain text for people: sizes, times, a little colour that nothing depends on."""
 
 from __future__ import annotations
 
-import shutil
+import os
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
 from envyard.process import environment_variable
 
-GAP = 2
-_SMALLEST_FOLD = 20
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Style:
-    """Colours, or nothing where they are not wanted: NO_COLOR, FORCE_COLOR and TTY_COMPATIBLE count as rich counts them."""
+    """Colours, or nothing where they are not wanted; NO_COLOR, FORCE_COLOR, TTY_COMPATIBLE count as for rich."""
 
-    on: bool
+    on: bool = False
 
     @classmethod
     def of(cls, stream: TextIO) -> Style:
         if environment_variable("NO_COLOR"):
-            return cls(on=False)
+            return cls()
         if environment_variable("FORCE_COLOR"):
             return cls(on=True)
-        windows_console = sys.platform == "win32" and not environment_variable("WT_SESSION")
-        return cls(on=is_terminal(stream) and environment_variable("TERM") != "dumb" and not windows_console)
+        # Only the newer terminals of Windows understand colours without being asked to.
+        old_windows = sys.platform == "win32" and not environment_variable("WT_SESSION")
+        return cls(on=is_terminal(stream) and environment_variable("TERM") != "dumb" and not old_windows)
 
     def good(self, text: str) -> str:
         return self._paint("32", text)
@@ -51,22 +48,36 @@ class Style:
 
 
 def is_terminal(stream: TextIO) -> bool:
-    """Whether a person looks at `stream`; TTY_COMPATIBLE 1 or 0 decides for terminals that do not say so themselves."""
+    """Whether a person looks at `stream`; TTY_COMPATIBLE 1 or 0 decides for what does not say so itself."""
     said = environment_variable("TTY_COMPATIBLE")
     return said == "1" if said in ("0", "1") else stream.isatty()
 
 
+def is_live(stream: TextIO) -> bool:
+    """Whether lines already written can be changed: a terminal that is neither dumb nor the log of a CI job."""
+    dumb = environment_variable("TERM") in ("dumb", "unknown")
+    return is_terminal(stream) and not dumb and environment_variable("TTY_INTERACTIVE") != "0"
+
+
 def width_of(stream: TextIO) -> int | None:
-    """The columns to keep to; None for a file or pipe, whose lines are for programs and may be long."""
-    return shutil.get_terminal_size((80, 24)).columns if is_terminal(stream) else None
+    """The columns to keep to; None for a file or a pipe: its lines are for programs and may be long."""
+    if not is_terminal(stream):
+        return None
+    said = environment_variable("COLUMNS")
+    if said.isdecimal() and int(said) > 0:
+        return int(said)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
 
 
 # --- values
 
 
-def size(count: int) -> str:
-    """Bytes in decimal units, three digits: `3.1 GB`, `592 MB`."""
-    value, unit = float(count), "B"
+def size(number: int) -> str:
+    """Bytes in decimal units, two or three digits: `3.1 GB`, `592 MB`."""
+    value, unit = float(number), "B"
     for larger in ("kB", "MB", "GB", "TB"):
         if value < 999.5:
             break
@@ -84,9 +95,20 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
-def moment(when: float | None) -> str:
-    """A point in time, local: `2026-11-03 14:05`; a dash for never."""
-    return "-" if when is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(when))
+def age(when: float | None, now: float | None = None) -> str:
+    """How long ago: `just now`, `5 min ago`, `3 h ago`, `12 d ago`; "" for never."""
+    if when is None:
+        return ""
+    seconds = (time.time() if now is None else now) - when
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length:.0f} {unit} ago"
+    return "just now"
+
+
+def moment(when: float) -> str:
+    """A point in time, local: `2026-11-03 14:05`."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(when))
 
 
 def count(number: int, what: str, many: str = "") -> str:
@@ -94,54 +116,14 @@ def count(number: int, what: str, many: str = "") -> str:
     return f"{number} {what if number == 1 else many or what + 's'}"
 
 
-# --- tables
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """`fold` is the one column whose text may go over several lines to keep to the width."""
-
-    title: str
-    right: bool = False
-    fold: bool = False
-    paint: Callable[[str], str] = str
-
-
-def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None) -> list[str]:
-    """Aligned lines with a head; a column that is empty in every row is left out. `width` None: never folded."""
-    kept = [place for place in range(len(columns)) if any(row[place] for row in rows)]
-    shown = [columns[place] for place in kept]
-    cells = [[row[place] for place in kept] for row in rows]
-    widths = [
-        max(len(column.title), *(len(row[place]) for row in cells)) if cells else len(column.title)
-        for place, column in enumerate(shown)
-    ]
-    if width is not None:
-        for place, column in enumerate(shown):
-            if column.fold:
-                others = sum(widths) - widths[place] + GAP * (len(widths) - 1)
-                widths[place] = min(widths[place], max(width - others, _SMALLEST_FOLD))
-    lines = [_line([column.title for column in shown], shown, widths, painted=False)]
-    for row in cells:
-        folded = [
-            fold(text, limit) if column.fold else [text] for text, column, limit in zip(row, shown, widths, strict=True)
-        ]
-        for number in range(max(map(len, folded))):
-            parts = [lines_of[number] if number < len(lines_of) else "" for lines_of in folded]
-            lines.append(_line(parts, shown, widths, painted=True))
-    return lines
-
-
-def fold(text: str, width: int) -> list[str]:
+def fold(text: str, width: int | None) -> list[str]:
     """Lines of at most `width`, broken between words; a word longer than that stays whole."""
-    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]
+    if width is None:
+        return [text]
+    return textwrap.wrap(text, max(width, 1), break_long_words=False, break_on_hyphens=False) or [""]
 
 
-def _line(texts: Sequence[str], columns: Sequence[Column], widths: Sequence[int], *, painted: bool) -> str:
-    last = len(texts) - 1
-    parts = []
-    for place, (text, column, width) in enumerate(zip(texts, columns, widths, strict=True)):
-        padding = " " * (width - len(text))
-        shown = column.paint(text) if painted else text
-        parts.append(padding + shown if column.right else shown if place == last else shown + padding)
-    return (" " * GAP).join(parts).rstrip()
+def hanging(first: str, text: str, width: int | None) -> list[str]:
+    """`first` and `text` behind it, folded so that every further line begins where `text` did."""
+    lines = fold(text, None if width is None else max(width - len(first), 20))
+    return [first + lines[0], *(" " * len(first) + line for line in lines[1:])]

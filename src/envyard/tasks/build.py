@@ -1,4 +1,4 @@
-"""Make environments: `envs.setup-all`, `envs.setup`."""
+"""Make environments and lockfiles: `envs.setup-all`, `envs.setup`, `envs.update-all`, `envs.lock`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from invoke.context import Context
 
+from envyard.errors import UsageError
+from envyard.outcome import Options
 from envyard.tasks.task import command, is_dry, workspace_here
 from envyard.tasks.values import named_projects, parse_jobs
 from envyard.workspace import select_projects
@@ -13,9 +15,9 @@ from envyard.workspace import select_projects
 
 @command(
     iterable=("only", "tag"),
-    only="Only the environment of this project (may be given several times).",
-    tag="Only projects with this tag (may be given several times).",
-    frozen="Fail where a lockfile is older than its requirements.",
+    only="Only this project; may be given several times.",
+    tag="Only projects with this tag; may be given several times.",
+    frozen="Fail where requirements changed after their lockfile was written (for CI).",
     upgrade="First lock the newest versions that the requirements allow.",
 )
 def setup_all(
@@ -24,32 +26,37 @@ def setup_all(
     tag: Sequence[str] = (),
     jobs: str = "",
     upgrade: bool = False,
-    json: bool = False,
-    dry_run: bool = False,
     frozen: bool = False,
     yes: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
 ) -> int:
-    """Make the environment of every project, all at once. What is already there is kept."""
-    from envyard.provision import Options
-    from envyard.tasks.work import set_up
+    """Make the environment of every project, side by side; what is there already is kept.
 
+    An environment is built when it is missing, broken, or its lockfile changed. One that fails stops none of the
+    others. Doing it again when nothing changed takes no time.
+    """
+    from envyard.tasks.work import Relock, set_up
+
+    if upgrade and frozen:
+        raise UsageError("`--upgrade` writes lockfiles and `--frozen` forbids it", hint="leave one of them out")
     workspace = workspace_here()
     options = Options(jobs=parse_jobs(jobs), frozen=frozen, replace_foreign=yes, dry_run=is_dry(context, dry_run))
-    return set_up(workspace, select_projects(workspace, only, tag), options, json=json)
+    relock = Relock.ALL if upgrade else Relock.NONE
+    return set_up(workspace, select_projects(workspace, only, tag), options, relock=relock, json=json)
 
 
-@command(names="The projects: keys, titles or paths.")
+@command(names="Projects, each by its key, title or path.")
 def setup(
     context: Context,
     names: Sequence[str] = (),
     rebuild: bool = False,
     jobs: str = "",
     yes: bool = False,
-    json: bool = False,
     dry_run: bool = False,
+    json: bool = False,
 ) -> int:
-    """Make the environments of the projects NAME ..., with `--rebuild` from nothing."""
-    from envyard.provision import Options
+    """Make the environments of some projects: `envs.setup model client-backend`."""
     from envyard.tasks.work import set_up
 
     workspace = workspace_here()
@@ -57,4 +64,33 @@ def setup(
     return set_up(workspace, named_projects(workspace, names, "envs.setup"), options, json=json)
 
 
-COMMANDS = (setup_all, setup)
+@command(upgrade="Lock the newest versions that the requirements allow, also where a lockfile is up to date.")
+def update_all(
+    context: Context, upgrade: bool = False, jobs: str = "", dry_run: bool = False, json: bool = False
+) -> int:
+    """Lock again what is out of date, then rebuild every environment that is stale, and say why.
+
+    Stale is also an environment that still works: its interpreter got a patch release, for example.
+    """
+    from envyard.tasks.work import Relock, set_up
+
+    workspace = workspace_here()
+    options = Options(update=True, jobs=parse_jobs(jobs), dry_run=is_dry(context, dry_run))
+    relock = Relock.ALL if upgrade else Relock.STALE
+    return set_up(workspace, workspace.projects, options, relock=relock, json=json)
+
+
+@command(
+    metavar="[NAME ...]",
+    names="Projects, each by its key, title or path; none: all.",
+    upgrade="Take the newest versions that the requirements allow; else pins stay where they can.",
+)
+def lock(_context: Context, names: Sequence[str] = (), upgrade: bool = False, json: bool = False) -> int:
+    """Write lockfiles: the exact versions and hashes of everything that the requirements ask for."""
+    from envyard.tasks.work import write_lockfiles
+
+    workspace = workspace_here()
+    return write_lockfiles(workspace, select_projects(workspace, names), upgrade=upgrade, json=json)
+
+
+COMMANDS = (setup_all, setup, update_all, lock)

@@ -1,4 +1,4 @@
-"""Look at environments and use them: `envs.list`, `envs.show`, `envs.run`."""
+"""Look at environments and use them: `envs.list`, `envs.show`, `envs.doctor`, `envs.run`."""
 
 from __future__ import annotations
 
@@ -9,15 +9,21 @@ from collections.abc import Sequence
 from invoke.context import Context
 
 from envyard.errors import UsageError
-from envyard.report import write
+from envyard.process import Cancellation
+from envyard.report import as_typed, write
 from envyard.report.text import Style, width_of
 from envyard.tasks.task import command, workspace_here
 from envyard.tasks.values import one_project
+from envyard.workspace import select_projects
 
 
 @command("list")
 def list_(_context: Context, json: bool = False) -> int:
-    """List the environments: health, python, size, age."""
+    """List the environments: health, python, size, age.
+
+    `size` counts all files of an environment, `own` those that it shares with no other one. A narrow terminal shows
+    fewer columns; `--json` has them all.
+    """
     from envyard.commands.inspect import list_environments
 
     workspace = workspace_here()
@@ -35,7 +41,7 @@ def list_(_context: Context, json: bool = False) -> int:
 
 @command(metavar="NAME", names="The project: its key, title or path.")
 def show(_context: Context, names: Sequence[str] = (), json: bool = False) -> int:
-    """Show everything about the environment of the project NAME, and its packages."""
+    """Show everything about one environment, and its packages: `envs.show model`."""
     from envyard.commands.inspect import show_environment
 
     workspace = workspace_here()
@@ -47,15 +53,43 @@ def show(_context: Context, names: Sequence[str] = (), json: bool = False) -> in
     else:
         from envyard.report.tables import show_text
 
-        write(show_text(details, workspace.root, Style.of(sys.stdout)))
+        write(show_text(details, workspace.root, Style.of(sys.stdout), width_of(sys.stdout)))
     return 0
+
+
+@command(
+    metavar="[NAME ...]",
+    names="Projects, each by its key, title or path; none: all.",
+    deep="Read every installed file and compare it with the checksum of its package.",
+    fix="Repair what can be repaired, by building anew.",
+)
+def doctor(
+    _context: Context, names: Sequence[str] = (), deep: bool = False, fix: bool = False, json: bool = False
+) -> int:
+    """Check the store and the environments, and name the command that heals each problem."""
+    from envyard.commands.doctor import doctor as examine
+    from envyard.report.progress import progress
+
+    workspace = workspace_here()
+    projects = select_projects(workspace, names)
+    with progress(workspace, quiet=json) as listener:
+        result = examine(workspace, projects, deep=deep, fix=fix, listener=listener, cancellation=Cancellation())
+    if json:
+        from envyard.report.data import as_json, doctor_data
+
+        write(as_json(doctor_data(result)))
+    else:
+        from envyard.report.findings import doctor_text
+
+        write(as_typed(doctor_text(result, Style.of(sys.stdout), width_of(sys.stdout))))
+    return result.exit_code
 
 
 @command(metavar="NAME -- COMMAND ...", names="The project: its key, title or path; then what to run.")
 def run(context: Context, names: Sequence[str] = ()) -> int:
-    """Run COMMAND in the environment of the project NAME: `envs.run model -- python -m this`.
+    """Run a command in an environment: `envs.run model -- python -m this`.
 
-    The command runs in the current folder, with the variables of an activated environment. Its exit code is passed on.
+    It runs in the current folder with the variables of an activated environment, and its exit code is passed on.
     """
     from envyard.commands.run import run_in
 
@@ -63,17 +97,16 @@ def run(context: Context, names: Sequence[str] = ()) -> int:
     project = one_project(workspace, names, "envs.run")
     arguments = after_dashes(context.remainder, sys.argv)
     if not arguments:
-        raise UsageError(
-            "`envs.run` needs a command", hint=f"write it after two dashes: `invoke envs.run {project.key} -- python`"
-        )
+        hint = f"write it after two dashes: `invoke envs.run {project.key} -- python`"
+        raise UsageError("`envs.run` needs a command", hint=hint)
     sys.stdout.flush()
     return run_in(workspace, project, arguments)
 
 
 def after_dashes(remainder: str, argv: Sequence[str]) -> list[str]:
-    """The words after `--`. Invoke joins them with spaces; this process's own arguments still have them apart."""
+    """The words after `--`. Invoke joins them with spaces; the arguments of this process still have them apart."""
     words = list(argv[argv.index("--") + 1 :]) if "--" in argv else []
     return words if " ".join(words) == remainder else shlex.split(remainder)
 
 
-COMMANDS = (list_, show, run)
+COMMANDS = (list_, show, doctor, run)

@@ -14,7 +14,7 @@ The price: a task with names is the last of its command line, since what follows
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import invoke.collection
 from invoke.parser.argument import Argument
@@ -34,6 +34,23 @@ class Names(Argument):
         self.metavar = metavar
 
 
+class Option(Argument):
+    """A flag that the help shows with a word for its value: `--jobs=N`; a list may be given several times."""
+
+    SHORTS: ClassVar = {"jobs": "j", "yes": "y"}
+
+    def __init__(self, like: Argument, *, metavar: str, kind: type) -> None:
+        short = self.SHORTS.get(like.names[0])
+        super().__init__(
+            names=(*like.names, *([short] if short else [])),
+            kind=kind,
+            default=[] if kind is list else like.default,
+            help=like.help,
+            attr_name=like.attr_name,
+        )
+        self.metavar = metavar
+
+
 class TaskContext(ParserContext):
     """What a task accepts on the command line: its flags and, when it has a `Names` argument, any number of words."""
 
@@ -44,6 +61,14 @@ class TaskContext(ParserContext):
         if self.names is not None:
             self.args[self.names.name] = self.names
             self.flags = _FlagsAndWords(self.flags, self.names)  # type: ignore[assignment]  # used as a mapping only
+
+    def help_for(self, flag: str) -> tuple[str, str]:
+        spec, text = super().help_for(flag)
+        argument = self.flags[flag]
+        if isinstance(argument, Option) and argument.metavar:
+            names = sorted(self.names_for(flag), key=len)
+            spec = ", ".join(f"{name}={argument.metavar}" if name.startswith("--") else name for name in names)
+        return spec, text
 
     def help_tuples(self) -> list[tuple[str, str | None]]:
         flags = super().help_tuples()

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -24,7 +24,7 @@ from invoke.tasks import Task
 from envyard.errors import Cancelled, EnvyardError, ExitCode
 from envyard.project import Workspace
 from envyard.report import complain, render_error
-from envyard.tasks.names import Names
+from envyard.tasks.names import Names, Option
 from envyard.workspace import find_workspace, load_workspace
 
 Body = Callable[..., int]
@@ -38,26 +38,29 @@ HELP = {
 }
 """What parameters of several commands do."""
 
+_METAVARS = {"jobs": "N", "only": "NAME", "tag": "TAG", "unused_for": "TIME", "keep_size": "SIZE"}
+
 
 class Command(Task):  # type: ignore[type-arg]
-    """A task whose parameter `names` takes every word; `shorts` are its short flags."""
+    """A task whose parameter `names` takes every word, which its help calls `metavar`."""
 
-    def __init__(self, body: Callable[..., None], *, metavar: str, shorts: Mapping[str, str], **options: Any) -> None:
+    def __init__(self, body: Callable[..., None], *, metavar: str, **options: Any) -> None:
         super().__init__(body, positional=(), auto_shortflags=False, **options)
-        self.metavar, self.shorts = metavar, shorts
+        self.metavar = metavar
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
         texts = self.help.copy()  # Invoke empties it, and would have no help the second time
         arguments = super().get_arguments(ignore_unknown_help)
         self.help = texts
-        for argument in arguments:
-            short = self.shorts.get(argument.name or "")
-            if short:
-                argument.names = (*argument.names, short)
-        return [self._names(one) if one.name == "names" else one for one in arguments]
+        return [self._argument(one) for one in arguments]
 
-    def _names(self, argument: Argument) -> Names:
-        return Names("names", metavar=self.metavar, help=argument.help)
+    def _argument(self, argument: Argument) -> Argument:
+        name = argument.name or ""
+        if name == "names":
+            return Names(name, metavar=self.metavar, help=argument.help)
+        if argument.kind is bool:
+            return Option(argument, metavar="", kind=bool)
+        return Option(argument, metavar=_METAVARS[name], kind=list if name in self.iterable else str)
 
 
 def command(
@@ -68,8 +71,7 @@ def command(
     def make(body: Body) -> Command:
         parameters = body.__code__.co_varnames[1 : body.__code__.co_argcount]
         helps = {parameter: texts.get(parameter) or HELP[parameter] for parameter in parameters}
-        shorts = {long: short for long, short in (("jobs", "j"), ("yes", "y")) if long in parameters}
-        return Command(_guarded(body), name=name, metavar=metavar, shorts=shorts, help=helps, iterable=iterable)
+        return Command(_guarded(body), name=name, metavar=metavar, help=helps, iterable=iterable)
 
     return make
 

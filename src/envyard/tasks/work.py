@@ -1,48 +1,126 @@
-"""Work that takes time: with progress while it runs, then its result."""
+"""Setting up and locking: progress while it runs, then what became of it."""
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from typing import TYPE_CHECKING
 
-from envyard.commands.setup import setup
-from envyard.events import Listener, ignore
+from envyard.commands.setup import SetupResult, setup
+from envyard.definition import project_definition
+from envyard.errors import EnvyardError, ExitCode
+from envyard.outcome import Action, Options
 from envyard.process import Cancellation
 from envyard.project import Project, Workspace
-from envyard.provision import Options
 from envyard.report import as_typed, complain, render_error, write
-from envyard.report.lines import LineReporter
-from envyard.report.summary import retry_command, setup_summary
+from envyard.report.progress import progress
+from envyard.report.summary import lock_summary, retry_command, setup_summary
 from envyard.report.text import Style, width_of
+from envyard.requirements import lockfile_is_stale
+
+if TYPE_CHECKING:  # imported by those who lock
+    from envyard.commands.lock import LockResult
 
 
-def set_up(workspace: Workspace, projects: Sequence[Project], options: Options, *, json: bool) -> int:
-    """Make the environments of `projects` so, and say what was done."""
+class Relock(Enum):
+    """Which lockfiles are written before environments are set up."""
+
+    NONE = "none"
+    STALE = "those older than their requirements"
+    ALL = "all, with the newest versions"
+
+
+def set_up(
+    workspace: Workspace,
+    projects: Sequence[Project],
+    options: Options,
+    *,
+    relock: Relock = Relock.NONE,
+    json: bool = False,
+) -> int:
+    """Make the environments of `projects` so, and say what was done. Returns the exit code."""
+    locked = None
+    if relock != Relock.NONE and options.dry_run:
+        _tell_planned_locks(workspace, projects, relock)
+    elif relock != Relock.NONE:
+        locked = _lock(workspace, projects, relock, json)
+        if not json and locked.outcomes:
+            write(lock_summary(locked, Style.of(sys.stdout), width_of(sys.stdout)) + "\n")
     with progress(workspace, quiet=json) as listener:
         result = setup(workspace, projects, options=options, listener=listener, cancellation=Cancellation())
     if json:
         from envyard.report.data import as_json, setup_data
 
-        write(as_json(setup_data(result)))
-        return result.exit_code
-    write(setup_summary(result, Style.of(sys.stdout), width_of(sys.stdout)))
-    for outcome in result.failed:
-        assert outcome.error is not None
-        complain(f"\n{render_error(outcome.error)}")
-    if result.failed:
-        complain(as_typed(f"\nthen run `{retry_command(result.failed)}`"))
+        write(as_json(setup_data(result, locked)))
+    else:
+        write(setup_summary(result, Style.of(sys.stdout), width_of(sys.stdout)))
+        _tell_errors(outcome.error for outcome in (locked.outcomes if locked else ()))
+        _tell_failures(result)
+        _tell_stale_lockfiles(result)
+    return max(result.exit_code, locked.exit_code if locked else ExitCode.DONE)
+
+
+def write_lockfiles(workspace: Workspace, projects: Sequence[Project], *, upgrade: bool, json: bool) -> int:
+    """Resolve the requirements of `projects` into their lockfiles, and say what changed. Returns the exit code."""
+    from envyard.commands.lock import lock
+
+    with progress(workspace, quiet=json) as listener:
+        result = lock(workspace, projects, upgrade=upgrade, listener=listener, cancellation=Cancellation())
+    if json:
+        from envyard.report.data import as_json, lock_data
+
+        write(as_json(lock_data(result)))
+    else:
+        write(lock_summary(result, Style.of(sys.stdout), width_of(sys.stdout)))
+        _tell_errors(outcome.error for outcome in result.outcomes)
     return result.exit_code
 
 
-@contextlib.contextmanager
-def progress(workspace: Workspace, *, quiet: bool) -> Iterator[Listener]:
-    """A listener that shows what happens on stderr, and tidies up behind itself."""
-    if quiet:
-        yield ignore
-        return
-    reporter = LineReporter(complain)
-    try:
-        yield reporter
-    finally:
-        reporter.close()
+def _lock(workspace: Workspace, projects: Sequence[Project], relock: Relock, quiet: bool) -> LockResult:
+    from envyard.commands.lock import lock
+
+    with progress(workspace, quiet=quiet) as listener:
+        return lock(
+            workspace,
+            projects,
+            upgrade=relock == Relock.ALL,
+            stale_only=relock == Relock.STALE,
+            listener=listener,
+            cancellation=Cancellation(),
+        )
+
+
+def _tell_planned_locks(workspace: Workspace, projects: Sequence[Project], relock: Relock) -> None:
+    """A dry run writes no lockfile, so what it says of the environments is by the lockfiles of today."""
+    for project in projects:
+        if project.lockfile is None:
+            continue
+        if relock == Relock.ALL:
+            complain(f"dry run: {project.lockfile.name} would be locked with the newest versions first")
+        elif not project.lockfile.is_file() or lockfile_is_stale(project_definition(workspace, project)):
+            complain(f"dry run: {project.lockfile.name} would be locked first")
+
+
+def _tell_errors(errors: Iterable[EnvyardError | None]) -> None:
+    for error in errors:
+        if error is not None:
+            complain(f"\n{render_error(error)}")
+
+
+def _tell_failures(result: SetupResult) -> None:
+    _tell_errors(outcome.error for outcome in result.failed)
+    if result.failed:
+        complain(as_typed(f"\nthen run `{retry_command(result.failed)}`"))
+
+
+def _tell_stale_lockfiles(result: SetupResult) -> None:
+    """Locked versions were installed, which is right; but they are not what the requirements ask for any more."""
+    good = [outcome.definition for outcome in result.outcomes if outcome.action != Action.FAILED]
+    stale = [definition.key for definition in good if lockfile_is_stale(definition)]
+    if stale:
+        names = ", ".join(f"`{key}`" for key in stale)
+        complain(f"\nwarning: the requirements of {names} changed after their lockfile was written")
+        complain(
+            as_typed(f"\nhint: run `invoke envs.lock {' '.join(stale)}`, or `invoke envs.update-all` for both steps")
+        )

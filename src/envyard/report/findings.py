@@ -1,0 +1,85 @@
+"""What was found and what was taken away, as text: `envs.doctor`, `envs.clean`, `envs.prune`, `envs.rollback`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from envyard.commands.collect import RemovalResult, RollbackResult
+from envyard.commands.doctor import DoctorResult, Finding
+from envyard.report.table import Column, table
+from envyard.report.tables import relative
+from envyard.report.text import Style, age, count, duration, hanging, size
+from envyard.requirements import changes
+
+
+def doctor_text(result: DoctorResult, style: Style, width: int | None) -> str:
+    """Every check, one environment after the other, each problem with the command that heals it."""
+    lines: list[str] = []
+    key = None
+    longest = max((len(finding.check) for finding in result.findings), default=0)
+    for finding in result.findings:
+        if finding.key != key:
+            key = finding.key
+            lines += [*([""] if lines else []), style.strong(key or "workspace")]
+        lines += _finding(finding, longest, style, width)
+    problems = len(result.problems)
+    fixed = sum(finding.fixed for finding in result.findings)
+    words = [style.bad(count(problems, "problem")) if problems else style.good("no problems")]
+    words += [f"{count(fixed, 'problem')} fixed"] if fixed else []
+    return "\n".join([*lines, "", f"{', '.join(words)}; {count(len(result.findings), 'check')} in {_took(result)}"])
+
+
+def removal_table(result: RemovalResult, root: Path, style: Style, width: int | None) -> str:
+    """What went, or with a dry run would go; errors are told elsewhere."""
+    gone = [removal for removal in result.removals if removal.error is None]
+    if not gone:
+        return "nothing to remove"
+    columns = (
+        Column(title="environment", paint=style.strong),
+        Column(title="what"),
+        Column(title="size", right=True),
+        Column(title="path", drop=1),
+        Column(title="why", fold=True),
+    )
+    rows = [
+        (one.key or "-", one.what, size(one.bytes) if one.bytes else "", relative(one.path, root), one.reason)
+        for one in gone
+    ]
+    lines = table(columns, rows, width)
+    verb = "would be removed" if result.dry_run else "removed"
+    freed = "would be freed" if result.dry_run else "freed"
+    total = f"{count(len(gone), 'thing')} {verb}; {size(max(result.freed, 0))} {freed}"
+    return "\n".join([style.strong(lines[0]), *lines[1:], "", total])
+
+
+def rollback_text(result: RollbackResult, width: int | None) -> str:
+    """What the environment is now, and how it differs from the one before."""
+    now, before = result.now, result.before
+    was = f"instead of {before.generation}" if before is not None else "what was there is gone"
+    lines = [f"`{result.key}` is generation {now.generation} again, built {age(now.created)} ({was})"]
+    if before is not None:
+        differences = changes(before.packages, now.packages)
+        if before.interpreter.version != now.interpreter.version:
+            differences.insert(0, f"python {before.interpreter.version} -> {now.interpreter.version}")
+        lines += hanging("packages: ", "; ".join(differences) or "the same", width)
+    return "\n".join(lines)
+
+
+def names_of(keys: Sequence[str]) -> str:
+    return ", ".join(f"`{key}`" for key in keys)
+
+
+def _finding(finding: Finding, longest: int, style: Style, width: int | None) -> list[str]:
+    mark = "ok" if finding.ok else "fixed" if finding.fixed else "problem"
+    first, *rest = hanging(f"  {mark:7}  {finding.check:{longest}}  ", finding.message, width)
+    paint = style.good if mark != "problem" else style.bad
+    lines = [first.replace(mark, paint(mark), 1), *rest]
+    if mark == "problem" and finding.fix:
+        command = finding.fix.split()[0] in ("invoke", "pip")
+        lines += hanging(" " * (longest + 13) + "fix: ", f"`{finding.fix}`" if command else finding.fix, width)
+    return lines
+
+
+def _took(result: DoctorResult) -> str:
+    return duration(result.seconds)

@@ -1,0 +1,131 @@
+"""Take environments away, or one step back: `envs.clean`, `envs.prune`, `envs.rollback`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+
+from envyard.errors import UsageError
+from envyard.project import Project, Workspace
+from envyard.report import complain, render_error, write
+from envyard.report.text import Style, count, size, width_of
+from envyard.tasks.task import command, is_dry, workspace_here
+from envyard.tasks.values import named_projects, one_project, parse_duration, parse_size
+
+if TYPE_CHECKING:  # imported by each command
+    from envyard.commands.collect import RemovalResult
+
+
+@command(
+    names="Projects, each by its key, title or path.",
+    all="All projects.",
+    yes="Do not ask.",
+)
+def clean(
+    context: Context,
+    names: Sequence[str] = (),
+    all: bool = False,  # noqa: A002 - the name of the option
+    yes: bool = False,
+    dry_run: bool = False,
+    json: bool = False,
+) -> int:
+    """Remove the environments of some projects, with what is kept for a rollback: `envs.clean model`.
+
+    One that a running process uses stays. The packages stay in the installer's cache, so building anew is quick.
+    """
+    from envyard.commands.collect import clean as remove
+
+    workspace = workspace_here()
+    if all and names:
+        raise UsageError("`envs.clean` takes names or `--all`, not both", hint="leave one of them out")
+    projects = workspace.projects if all else named_projects(workspace, names, "envs.clean")
+    dry = is_dry(context, dry_run)
+    if not dry and not yes and not _agreed(workspace, projects):
+        complain("nothing was removed")
+        return 1
+    return _report(workspace, remove(workspace, projects, dry_run=dry), json=json)
+
+
+@command(
+    unused_for="Also remove environments not used for so long: `12h`, `30d`, `2w`.",
+    keep_size="Also remove the longest unused until the rest fits into so much: `500MB`, `50GB`, `20GiB`.",
+)
+def prune(
+    context: Context, unused_for: str = "", keep_size: str = "", dry_run: bool = False, json: bool = False
+) -> int:
+    """Remove what nobody needs: builds that never ended, old generations, trash.
+
+    Current environments go only with `--unused-for` or `--keep-size`. What a running process uses always stays.
+    """
+    from envyard.commands.collect import prune as remove
+
+    workspace = workspace_here()
+    result = remove(
+        workspace,
+        unused_for=parse_duration("unused-for", unused_for),
+        keep_size=parse_size("keep-size", keep_size),
+        dry_run=is_dry(context, dry_run),
+    )
+    return _report(workspace, result, json=json)
+
+
+@command(metavar="NAME", names="The project: its key, title or path.")
+def rollback(_context: Context, names: Sequence[str] = (), json: bool = False) -> int:
+    """Make the previous environment of a project the current one again: `envs.rollback model`.
+
+    Doing it twice is where you started. Lockfiles are not touched, so the next set-up builds what they ask for.
+    """
+    from envyard.commands.collect import rollback as roll_back
+
+    workspace = workspace_here()
+    result = roll_back(workspace, one_project(workspace, names, "envs.rollback"))
+    if json:
+        from envyard.report.data import as_json, rollback_data
+
+        write(as_json(rollback_data(result)))
+    else:
+        from envyard.report.findings import rollback_text
+
+        write(rollback_text(result, width_of(sys.stdout)))
+    return 0
+
+
+def _agreed(workspace: Workspace, projects: Sequence[Project]) -> bool:
+    """Ask on the terminal. Raises `UsageError` where there is nobody to ask."""
+    from envyard.commands.collect import clean as remove
+
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError(
+            "`envs.clean` asks before it removes anything, and there is no terminal to ask on",
+            hint="say `--yes` to remove without a question, or `--dry-run` to see what would go",
+        )
+    planned = remove(workspace, projects, dry_run=True)
+    keys = [removal.key for removal in planned.removals if removal.error is None]
+    if not keys:
+        return True  # nothing there to lose
+    question = f"Remove {count(len(keys), 'environment')} ({', '.join(keys)}), {size(planned.freed)}? [y/N] "
+    sys.stdout.flush()
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _report(workspace: Workspace, result: RemovalResult, *, json: bool) -> int:
+    if json:
+        from envyard.report.data import as_json, removal_data
+
+        write(as_json(removal_data(result)))
+    else:
+        from envyard.report.findings import removal_table
+
+        write(removal_table(result, workspace.root, Style.of(sys.stdout), width_of(sys.stdout)))
+        for removal in result.removals:
+            if removal.error is not None:
+                complain(f"\n{render_error(removal.error)}")
+    return result.exit_code
+
+
+COMMANDS = (clean, prune, rollback)
