@@ -23,15 +23,15 @@ from envyard.definition import Definition
 from envyard.environment import INODE_FILE, Environment, python_of
 from envyard.errors import CommandFailed, EnvironmentIncomplete, EnvyardError
 from envyard.events import Phase, PhaseStarted
-from envyard.fingerprint import Fingerprint
+from envyard.fingerprint import Fingerprint, take_fingerprint
 from envyard.installers.base import Installer, Plan, Work
 from envyard.interpreter import Interpreter
 from envyard.locks import ExclusiveLock, collect, read_holder
 from envyard.process import child_environment
-from envyard.requirements import parse_lockfile
 from envyard.seeds import ensure_seed
 from envyard.store import Store, replacing, storage_errors
 
+RESOLVED_FILE = "requirements.txt"  # in a generation: what the requirements of an unlocked environment came to
 _AUDIT_SECONDS = 1800.0
 _virtualenv = threading.Lock()  # virtualenv's session is not meant for several threads
 
@@ -84,18 +84,28 @@ class Build:
         with self._phase(Phase.CREATE, f"python {self.interpreter.version}"), storage_errors(self.path):
             create_environment(self.path, self.interpreter, self.definition.key, self.store)
 
-    def install(self, *, offline: bool) -> None:
-        """Fill the environment. With `offline`, raises `NotCached` while it is still empty."""
+    def install(self, *, offline: bool, inherit: tuple[int, ...] = ()) -> None:
+        """Fill the environment. With `offline`, raises `NotCached` while it is still empty.
+
+        `inherit` are descriptors that the installer keeps open besides those of the exclusive lock.
+        """
         self.lock.write_intent(phase=Phase.INSTALL)
+        work = replace(self.work, pass_fds=(*self.work.pass_fds, *inherit))
         with self._phase(Phase.INSTALL, self.installer.name):
-            self.installer.install(self._plan(), self.work, offline=offline)
+            self.installer.install(self._plan(), work, offline=offline)
 
     def commit(self) -> Environment:
-        """Verify the environment and make it exist. Raises `EnvironmentIncomplete`."""
+        """Verify the environment and make it exist. Raises `EnvironmentIncomplete`, and `EnvyardError` when what it was
+        made from is not what its fingerprint says."""
         self.lock.write_intent(phase=Phase.VERIFY)
         with self._phase(Phase.VERIFY):
             report = audit(self.path, self._site_packages(), self.work, inodes=self.path / INODE_FILE)
             self._check(report)
+            if take_fingerprint(self.definition).digest != self.fingerprint.digest:
+                raise EnvyardError(
+                    f"the requirements of `{self.definition.key}` were changed while its environment was built",
+                    hint="run the same command again",
+                )
         self.work.cancellation.check()
         environment = Environment(
             generation=self.generation,
@@ -127,6 +137,12 @@ class Build:
             if self.store.is_uncommitted(self.generation):
                 collect(self.store, self.generation)
 
+    @property
+    def pins_file(self) -> Path | None:
+        """The file with the pins that this build installs; None when nothing was resolved (pip, without a lockfile)."""
+        resolved = self.path / RESOLVED_FILE
+        return self.definition.lockfile or (resolved if resolved.exists() else None)
+
     @contextlib.contextmanager
     def _phase(self, phase: Phase, detail: str = "") -> Iterator[None]:
         self.work.cancellation.check()
@@ -143,17 +159,12 @@ class Build:
             definition=self.definition,
             python=python_of(self.path),
             interpreter=Path(self.interpreter.executable),
-            seed=None if self._lockfile_pins_pip() else seed.requirements,
+            resolved=self.path / RESOLVED_FILE,
+            seed=seed.requirements,
             seed_folder=seed.folder,
             fixed_folder=self.definition.root,
             lines=lines_file(self.store, self.definition),
         )
-
-    def _lockfile_pins_pip(self) -> bool:
-        if self.definition.lockfile is None:
-            return False
-        pins = parse_lockfile(self.definition.lockfile.read_text(encoding="utf-8"))
-        return any(pin.name == "pip" for pin in pins)
 
     def _site_packages(self) -> Path:
         return site_packages_of(self.path, self.interpreter)
@@ -246,9 +257,10 @@ def audit_script() -> Path:
 
 def lines_file(store: Store, definition: Definition) -> Path | None:
     """The requirement lines that stand in no file of the user, as a file (a command line may be too short for them)."""
-    if definition.lockfile is not None or not definition.lines:
+    lines = [*definition.lines, *([f"-e {definition.editable}"] if definition.editable else [])]
+    if definition.lockfile is not None or not lines:
         return None
-    text = "".join(f"{line}\n" for line in definition.lines)
+    text = "".join(f"{line}\n" for line in lines)
     path = store.root / "cache" / f"lines-{hashlib.sha256(text.encode()).hexdigest()[:16]}.txt"
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

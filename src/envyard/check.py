@@ -13,7 +13,7 @@ from envyard.health import Health, check_health
 from envyard.outcome import Action, Options, Outcome
 from envyard.publish import Published, published
 from envyard.requirements import lockfile_is_stale
-from envyard.store import PointerInvalid, Store
+from envyard.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +37,16 @@ def check(store: Store, definition: Definition, options: Options) -> Checked | O
 
 
 def current_environment(store: Store, kind: Kind, key: str, *, recover: bool = False) -> Environment | None:
-    """The environment a key has now; a damaged pointer is written anew with `recover` (needs the exclusive lock)."""
-    try:
-        pointer = store.pointer(kind, key)
-    except PointerInvalid:
-        pointer = store.recover_pointer(kind, key) if recover else None
-    return None if pointer is None else store.load(pointer.current)
+    """The environment a key has now.
+
+    With `recover` (needs the exclusive lock) a pointer that is damaged, lost or leads nowhere is written anew from the
+    generations on disk.
+    """
+    environment = store.current(kind, key)
+    if environment is None and recover:
+        pointer = store.recover_pointer(kind, key)
+        environment = None if pointer is None else store.load(pointer.current)
+    return environment
 
 
 def reasons_to_build(health: Health, options: Options) -> tuple[str, ...]:

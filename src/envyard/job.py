@@ -6,8 +6,9 @@ The only caller of `Build`. It starts where `check` found something to do; `sche
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from envyard.builder import Build
 from envyard.check import Checked, current_environment, reasons_to_build
@@ -15,6 +16,7 @@ from envyard.environment import Environment
 from envyard.errors import Cancelled, EnvironmentIncomplete, EnvyardError
 from envyard.events import BuildReasons, Finished, Listener, Phase, PhaseStarted, Waiting, Warned
 from envyard.fetch import fetch_lock
+from envyard.fingerprint import take_fingerprint
 from envyard.health import Grade, check_health
 from envyard.installers.base import ANCESTORS, Installer, NotCached, Work
 from envyard.installers.choose import choose_installer
@@ -23,7 +25,7 @@ from envyard.locks import ExclusiveLock, Holder, collect
 from envyard.outcome import Action, Options, Outcome
 from envyard.process import Cancellation, environment_variable
 from envyard.publish import link_for_people, publish, refuse_foreign
-from envyard.store import KEEP_PREVIOUS, Store
+from envyard.store import KEEP_PREVIOUS, Pointer, Store
 
 
 class Job:
@@ -69,16 +71,20 @@ class Job:
         if self.definition.link is not None and not self.options.replace_foreign:
             refuse_foreign(self.store, self.definition.link, self.definition.key)
         self.locked = self.lock.try_acquire()
+        if self.locked:
+            self.lock.write_intent(phase=Phase.CHECK)
 
     def wait_and_build_offline(self) -> None:
         """Somebody else builds it: wait, then build offline; most often nothing is left to do."""
         self.tell_phase(Phase.WAIT)
         self.lock.acquire(self._tell_waiting, self.cancellation)
         self.locked = True
+        self.lock.write_intent(phase=Phase.CHECK)
         self.build_offline()
 
     def build_offline(self) -> None:
         """Under the lock: check again, then build from the cache. Not done afterwards when something is not cached."""
+        self.fingerprint = take_fingerprint(self.definition)  # the files may have changed while this process waited
         environment = current_environment(self.store, self.definition.kind, self.definition.key, recover=True)
         self.health = health = check_health(environment, self.fingerprint)
         forced = self.options.force and not self._built_since_start(environment)
@@ -106,9 +112,7 @@ class Job:
         try:
             self._build.install(offline=True)
         except NotCached:
-            with fetch_lock(self.store, self.work) as descriptors:
-                self._build.work = replace(self._build.work, pass_fds=(*self._build.work.pass_fds, *descriptors))
-                self._build.install(offline=False)
+            self._install_online()
         self._complete()
 
     def fail(self, error: EnvyardError) -> None:
@@ -124,6 +128,11 @@ class Job:
             self._build = None
         self.lock.release()
         self.locked = False
+
+    @property
+    def pins_file(self) -> Path | None:
+        """The pins of the build under way, if there is one and they are known."""
+        return None if self._build is None else self._build.pins_file
 
     def tell_phase(self, phase: Phase) -> None:
         self.work.tell(PhaseStarted(key=self.definition.key, phase=phase))
@@ -143,6 +152,11 @@ class Job:
         )
         self._build.create()
 
+    def _install_online(self) -> None:
+        assert self._build is not None
+        with fetch_lock(self.store, self.work) as descriptors:
+            self._build.install(offline=False, inherit=descriptors)
+
     def _complete(self) -> None:
         """Verify, commit, point, publish. A damaged cache is cleaned and the build done once more, from the start."""
         assert self._build is not None
@@ -159,14 +173,13 @@ class Job:
             self.installer.forget(packages, self._build.work)
             self._build.abandon()
             self._create()
-            with fetch_lock(self.store, self.work):
-                self._build.install(offline=False)
+            self._install_online()
             environment = self._build.commit()
         self._build = None
         first = self.health.grade == Grade.MISSING
         pointer = self.store.point(environment, self.reasons)
         self._publish(environment)
-        self._forget_old(pointer.previous)
+        self._forget_old(pointer)
         self._finish(Action.BUILT if first else Action.REBUILT, environment, self.reasons)
 
     def _publish(self, environment: Environment) -> None:
@@ -183,17 +196,24 @@ class Job:
             )
         self.store.touch(self.definition.kind, self.definition.key)
 
-    def _forget_old(self, previous: Sequence[str]) -> None:
-        """Collect the generations behind the one kept for a rollback, unless somebody still uses them."""
-        kept = list(previous[:KEEP_PREVIOUS])
-        for generation in previous[KEEP_PREVIOUS:]:
+    def _forget_old(self, pointer: Pointer) -> None:
+        """Collect every generation but the current one and those kept for a rollback, unless somebody still uses it.
+
+        Also one that a killed build had committed, but had not pointed to yet.
+        """
+        kept = list(pointer.previous[:KEEP_PREVIOUS])
+        for environment in list(self.store.committed()):
+            if (environment.kind, environment.key) != (pointer.kind, pointer.key):
+                continue
+            if environment.generation in (pointer.current, *kept):
+                continue
             try:
-                if not collect(self.store, generation):
-                    kept.append(generation)
+                collected = collect(self.store, environment.generation)
             except (EnvyardError, OSError):
-                kept.append(generation)
-        pointer = self.store.pointer(self.definition.kind, self.definition.key)
-        if pointer is not None and tuple(kept) != pointer.previous:
+                collected = False
+            if not collected:
+                kept.append(environment.generation)
+        if tuple(kept) != pointer.previous:
             self.store.write_pointer(replace(pointer, previous=tuple(kept)))
 
     def _built_since_start(self, environment: Environment | None) -> bool:

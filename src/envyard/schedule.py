@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import partial
 
 from envyard.check import Checked
-from envyard.errors import Cancelled, EnvyardError
+from envyard.errors import EnvyardError
 from envyard.events import Listener, Phase, Warned
 from envyard.fetch import fetch, fetch_lock
 from envyard.installers.uv import cache_device_warning
@@ -40,16 +40,18 @@ def build_all(
     if warning:
         listener(Warned(key="", message=warning))
     workers = options.jobs or min(_AT_A_TIME, len(jobs))
-    # Waiting for another process takes no worker from those that can build now.
-    with ThreadPoolExecutor(len(jobs) + workers, thread_name_prefix="envyard") as pool:
-        try:
-            _run_stages(store, jobs, workers, pool, cancellation)
-        except BaseException:
-            cancellation.cancel()
-            raise
-        finally:
-            for job in jobs:
-                job.close()
+    try:
+        # Waiting for another process takes no worker from those that can build now.
+        with ThreadPoolExecutor(len(jobs) + workers, thread_name_prefix="envyard") as pool:
+            try:
+                _run_stages(store, jobs, workers, pool, cancellation)
+            except BaseException:
+                cancellation.cancel()
+                raise
+    finally:
+        # only now, when no thread works any more, may locks be released and half-built generations go
+        for job in jobs:
+            job.close()
     cancellation.check()
     return tuple(job.outcome() for job in jobs)
 
@@ -81,14 +83,14 @@ def _wait_and_build(store: Store, job: Job, cancellation: Cancellation) -> None:
 
 
 def _fetch_for(store: Store, jobs: Sequence[Job], cancellation: Cancellation) -> None:
-    """One common fetch for all locked environments of one interpreter and torch backend.
+    """One common fetch for all environments of one interpreter and torch backend whose pins are known.
 
     A failure here is not reported: it does not tell whose package it was. The build that needs the package fails with
     its own name when it installs online.
     """
     groups: dict[tuple[str, str], list[Job]] = {}
     for job in jobs:
-        if job.definition.lockfile is not None:
+        if job.pins_file is not None:
             groups.setdefault((job.interpreter.executable, job.definition.torch_backend), []).append(job)
     work = replace(jobs[0].work, key="")
     for group in groups.values():
@@ -96,13 +98,17 @@ def _fetch_for(store: Store, jobs: Sequence[Job], cancellation: Cancellation) ->
             job.tell_phase(Phase.FETCH)
         with fetch_lock(store, work) as descriptors:
             inherited = tuple(fd for job in group for fd in job.lock.descriptors)
-            shared = replace(work, pass_fds=(*descriptors, *inherited))
+            waiting = tuple(job.definition.key for job in group)
+            shared = replace(work, pass_fds=(*descriptors, *inherited), waiting=waiting)
             try:
-                fetch(store, group[0].interpreter, [job.definition for job in group], group[0].installer, shared)
-            except Cancelled:
-                raise
+                first = group[0]
+                files = [job.pins_file for job in group if job.pins_file is not None]
+                fetch(store, first.interpreter, first.definition, files, first.installer, shared)
             except EnvyardError:
                 cancellation.check()
+            except BaseException:  # Ctrl-C, for one: the children end before the lock is released
+                cancellation.cancel()
+                raise
 
 
 def _in_parallel(

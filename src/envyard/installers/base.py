@@ -21,12 +21,16 @@ class NotCached(EnvyardError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What the steps of one build share: who listens, who may stop it, what its children inherit, where it logs."""
+    """What the steps of one build share: who listens, who may stop it, what its children inherit, where it logs.
+
+    `waiting` are the env keys that wait for work which several share.
+    """
 
     key: str
     listener: Listener
     cancellation: Cancellation
     pass_fds: tuple[int, ...] = ()
+    waiting: tuple[str, ...] = ()
     log: Path | None = None
 
     def tell(self, event: Event) -> None:
@@ -42,7 +46,7 @@ class Work:
         timeout: float | None = None,
     ) -> Completed:
         """Run a child of this build: it inherits the lock, stops with it, and writes into its log."""
-        ancestors = " ".join(filter(None, [environment_variable(ANCESTORS), self.key]))
+        ancestors = " ".join(filter(None, [environment_variable(ANCESTORS), self.key, *self.waiting]))
         return run(
             command,
             cwd=cwd,
@@ -57,16 +61,17 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """One installation: `python` is the environment's own; `seed` pins pip itself, empty where the lockfile does.
+    """One installation: `python` is the environment's own; `seed` is a requirement file that pins pip itself.
 
-    `lines` is a file with the PEP 508 lines that stand in no file of the user; `seed_folder` holds pip's wheel;
+    `resolved` is where the pins of an environment without a lockfile are written. `lines` is a file with the PEP 508 lines that stand in no file of the user; `seed_folder` holds pip's wheel;
     `fixed_folder` is where the installer runs: the workspace, whose uv configuration counts, never the caller's folder.
     """
 
     definition: Definition
     python: Path
     interpreter: Path
-    seed: Path | None
+    resolved: Path
+    seed: Path
     seed_folder: Path
     fixed_folder: Path
     lines: Path | None
