@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from enum import StrEnum
@@ -16,6 +17,8 @@ from pathlib import Path
 from envyard.environment import COMMIT_FILE, Environment
 from envyard.errors import ForeignEnvironment
 from envyard.store import Store, storage_errors
+
+_COPYING = "envyard-is-copying"  # stands in a copy until it is whole
 
 
 class Published(StrEnum):
@@ -99,7 +102,8 @@ def link_for_people(store: Store, environment: Environment) -> None:
 
 
 def _swap(store: Store, link: Path, make: Callable[[Path], None]) -> None:
-    """Put what `make` makes at `link`, in one step where a link replaces a link."""
+    """Put what `make` makes at `link`, in one step where a link replaces a link. Needs the exclusive lock."""
+    _sweep(store, link)
     new = link.with_name(f".{link.name}-{os.urandom(4).hex()}")
     try:
         make(new)
@@ -111,6 +115,20 @@ def _swap(store: Store, link: Path, make: Callable[[Path], None]) -> None:
     except BaseException:
         _remove_ours(store, new)
         raise
+
+
+def _sweep(store: Store, link: Path) -> None:
+    """Remove what a killed `_swap` left beside `link`: a link into the store, or part of a copy."""
+    temporary = re.compile(re.escape(f".{link.name}-") + "[0-9a-f]{8}")
+    for name in os.listdir(link.parent):
+        if temporary.fullmatch(name):
+            path = link.with_name(name)
+            if _is_link(path):
+                ours = published(store, path, None) == Published.OUTDATED
+            else:
+                ours = (path / _COPYING).is_file() or _copied_generation(path) != ""
+            if ours:
+                _remove_ours(store, path)
 
 
 def _make_link(target: Path, link: Path) -> None:
@@ -125,12 +143,15 @@ def _make_link(target: Path, link: Path) -> None:
 
 def _copy(source: Path, target: Path) -> None:
     """Copy a generation, by hard links where the device allows, its commit file last."""
+    target.mkdir()
+    (target / _COPYING).touch()
 
     def ignore(folder: str, _names: list[str]) -> list[str]:
         return [COMMIT_FILE] if folder == str(source) else []
 
-    shutil.copytree(source, target, symlinks=True, ignore=ignore, copy_function=_link_or_copy)
+    shutil.copytree(source, target, symlinks=True, ignore=ignore, copy_function=_link_or_copy, dirs_exist_ok=True)
     shutil.copyfile(source / COMMIT_FILE, target / COMMIT_FILE)
+    (target / _COPYING).unlink()
 
 
 def _link_or_copy(source: str, target: str) -> None:

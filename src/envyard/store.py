@@ -253,7 +253,8 @@ class Store:
     def move_to_trash(self, path: Path) -> Path | None:
         """Rename anything into the trash, where it stays until `empty_trash`; None when it is not there.
 
-        The caller has made sure that `path` may go. A link is moved as a link.
+        The caller has made sure that `path` may go. A link is moved as a link. What lies on another device is deleted
+        at once, after it was renamed in its place.
         """
         target = self.trash / f"{path.name}-{os.urandom(4).hex()}"
         with storage_errors(path):
@@ -262,6 +263,12 @@ class Store:
                 os.rename(path, target)
             except FileNotFoundError:
                 return None
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                target = path.with_name(f".{target.name}")
+                os.rename(path, target)
+                remove_tree(target)
         return target
 
     def empty_trash(self) -> list[str]:
