@@ -25,15 +25,16 @@ _SCRATCH = "fetch-"  # folders in the store's cache
 def fetch(
     store: Store,
     interpreter: Interpreter,
-    definitions: Sequence[Definition],
+    definition: Definition,
+    lockfiles: Sequence[Path],
     installer: Installer,
     work: Work,
 ) -> None:
-    """Fetch what lockfiles, all of one torch backend, pin for `interpreter`. Needs `fetch_lock`."""
-    pins: list[Pin] = []
-    for definition in definitions:
-        assert definition.lockfile is not None
-        pins += parse_lockfile(definition.lockfile.read_text(encoding="utf-8"))
+    """Fetch what `lockfiles` pin for `interpreter`, with the torch backend and folder of `definition`.
+
+    Needs `fetch_lock`.
+    """
+    pins = [pin for file in lockfiles for pin in parse_lockfile(file.read_text(encoding="utf-8"))]
     batches = split_batches(applicable(pins, interpreter))
     _abandon_scratch(store)
     scratch = store.root / "cache" / f"{_SCRATCH}{os.urandom(4).hex()}"
@@ -43,10 +44,10 @@ def fetch(
         plan = FetchPlan(
             interpreter=Path(interpreter.executable),
             batches=tuple("".join(f"{pin.text}\n" for pin in batch) for batch in batches),
-            torch_backend=definitions[0].torch_backend,
+            torch_backend=definition.torch_backend,
             scratch=scratch,
             seed_folder=ensure_seed(store, interpreter.minor).folder,
-            fixed_folder=definitions[0].root,
+            fixed_folder=definition.root,
         )
         installer.fetch(plan, work)
     finally:

@@ -63,8 +63,9 @@ class Work:
 class Plan:
     """One installation: `python` is the environment's own; `seed` is a requirement file that pins pip itself.
 
-    `resolved` is where the pins of an environment without a lockfile are written. `lines` is a file with the PEP 508 lines that stand in no file of the user; `seed_folder` holds pip's wheel;
-    `fixed_folder` is where the installer runs: the workspace, whose uv configuration counts, never the caller's folder.
+    `resolved` is where the pins of an environment without a lockfile are written. `lines` is a file with the
+    requirements that stand in no file of the user; `seed_folder` holds pip's wheel; `fixed_folder` is where the
+    installer runs: the workspace, whose uv configuration counts, never the caller's folder.
     """
 
     definition: Definition

@@ -47,9 +47,8 @@ class Pip:
             arguments = _unlocked_requirements(plan)
             if arguments:
                 self._run([*pip, *arguments], folder, work)
-        if definition.editable is not None:
-            extra = ["--no-deps"] if definition.lockfile is not None else []
-            self._run([*pip, *extra, "--editable", str(definition.editable)], plan.fixed_folder, work)
+        if definition.lockfile is not None and definition.editable is not None:
+            self._run([*pip, "--no-deps", "--editable", str(definition.editable)], plan.fixed_folder, work)
 
     def fetch(self, plan: FetchPlan, work: Work) -> None:
         """Nothing to do: pip's cache holds downloads, not what could be linked."""

@@ -18,6 +18,7 @@ from envyard.errors import EnvyardError, InstallFailed, RequirementsConflict
 from envyard.installers.base import FetchPlan, NotCached, Plan, Work, progress_events
 from envyard.installers.bridge import uv_variables
 from envyard.process import Completed, child_environment, run
+from envyard.requirements import parse_lockfile
 
 _NOT_CACHED = re.compile(r"network (?:was|connectivity is) disabled|not found in the cache", re.IGNORECASE)
 _CONFLICT = re.compile(r"No solution found when resolving")
@@ -51,34 +52,45 @@ class Uv:
 
     def install(self, plan: Plan, work: Work, *, offline: bool) -> None:
         definition = plan.definition
+        pins, folder = definition.lockfile, plan.fixed_folder
+        if pins is None:
+            # Paths in a hand-written requirement file are relative to the project, as for pip.
+            pins, folder = plan.resolved, definition.link.parent if definition.link else definition.root
+            if not pins.exists():
+                self._resolve(plan, work, folder)
+        text = pins.read_text(encoding="utf-8")
         common = ["--python", str(plan.python), *(["--offline"] if offline else [])]
-        backend = ["--torch-backend", definition.torch_backend] if definition.torch_backend else []
-        if definition.lockfile is not None:
-            files = [str(definition.lockfile), *([str(plan.seed)] if plan.seed else [])]
-            hashed = ["--require-hashes"] if "--hash=" in definition.lockfile.read_text(encoding="utf-8") else []
-            self._uv(["pip", "sync", *common, *hashed, *backend, *files], work, plan.fixed_folder, plan.seed_folder)
+        files = [str(pins)]
+        if not any(pin.name == "pip" for pin in parse_lockfile(text)):
+            files.append(str(plan.seed))
+        hashed = ["--require-hashes"] if "--hash=" in text else []
+        self._uv(["pip", "sync", *common, *hashed, *_backend(definition.torch_backend), *files], work, folder, plan)
+        if definition.lockfile is not None and definition.editable is not None:
+            editable = ["--no-deps", "--editable", str(definition.editable)]
+            self._uv(["pip", "install", *common, *editable], work, plan.fixed_folder, plan)
+
+    def _resolve(self, plan: Plan, work: Work, folder: Path) -> None:
+        """Pin what an environment without a lockfile gets today; from the cache when the index cannot be reached."""
+        requirements = _unlocked_requirements(plan)
+        temporary = plan.resolved.with_suffix(".tmp")
+        if not requirements:
+            temporary.write_text("", encoding="utf-8")
         else:
-            if plan.seed is not None:
-                seed = ["pip", "install", *common, "--offline", "--no-deps", "-r", str(plan.seed)]
-                self._uv(seed, work, plan.fixed_folder, plan.seed_folder)
-            requirements = _unlocked_requirements(plan)
-            if requirements:
-                # Paths in a hand-written requirement file are relative to the project, as for pip.
-                folder = definition.link.parent if definition.link else definition.root
-                self._uv(["pip", "install", *common, *backend, *requirements], work, folder, plan.seed_folder)
-        if definition.editable is not None:
-            extra = ["--no-deps"] if definition.lockfile is not None else []
-            self._uv(
-                ["pip", "install", *common, *extra, "--editable", str(definition.editable)],
-                work,
-                plan.fixed_folder,
-                plan.seed_folder,
-            )
+            command = ["pip", "compile", "--python", str(plan.python), "--no-header", "--no-annotate", "--quiet"]
+            command += [*_backend(plan.definition.torch_backend), "--output-file", str(temporary), *requirements]
+            try:
+                self._uv(command, work, folder, plan)
+            except InstallFailed as error:
+                try:
+                    self._uv([*command, "--offline"], work, folder, plan)
+                except (InstallFailed, NotCached):
+                    raise error from None
+        os.replace(temporary, plan.resolved)
 
     def fetch(self, plan: FetchPlan, work: Work) -> None:
         """One `uv pip install --target` a batch into a scratch folder, side by side: no two batches share a wheel."""
         errors: list[EnvyardError | OSError] = []
-        backend = ["--torch-backend", plan.torch_backend] if plan.torch_backend else []
+        backend = _backend(plan.torch_backend)
 
         def fetch_batch(number: int, text: str) -> None:
             try:
@@ -95,7 +107,7 @@ class Uv:
                     "--python",
                     str(plan.interpreter),
                 ]
-                self._uv([*command, *backend, "-r", str(file)], work, plan.fixed_folder, plan.seed_folder)
+                self._uv([*command, *backend, "-r", str(file)], work, plan.fixed_folder, plan)
             except (EnvyardError, OSError) as error:
                 errors.append(error)
 
@@ -117,11 +129,12 @@ class Uv:
         """`uv pip compile` with these arguments; returns what it wrote to stdout."""
         return self._uv(["pip", "compile", *arguments], work, folder, None).stdout
 
-    def _uv(self, arguments: list[str], work: Work, folder: Path, seeds: Path | None) -> Completed:
+    def _uv(self, arguments: list[str], work: Work, folder: Path, plan: Plan | FetchPlan | None) -> Completed:
         environment = child_environment({**uv_variables(os_environment()), "NO_COLOR": "1"})
-        if seeds is not None:
+        if plan is not None:
             # pip's own wheel is found here; together with the user's folders, which an option would replace
-            environment["UV_FIND_LINKS"] = ",".join(filter(None, [environment.get("UV_FIND_LINKS", ""), str(seeds)]))
+            folders = [environment.get("UV_FIND_LINKS", ""), str(plan.seed_folder)]
+            environment["UV_FIND_LINKS"] = ",".join(filter(None, folders))
         completed = work.run(
             [self.program, *arguments],
             cwd=folder,
@@ -209,15 +222,19 @@ def os_environment() -> dict[str, str]:
     return child_environment()
 
 
+def _backend(torch_backend: str) -> list[str]:
+    return ["--torch-backend", torch_backend] if torch_backend else []
+
+
 def _unlocked_requirements(plan: Plan) -> list[str]:
-    arguments: list[str] = []
+    """The sources of an environment without a lockfile, as `uv pip compile` takes them."""
+    arguments = [str(path) for path in plan.definition.requirements]
     for path in plan.definition.requirements:
-        arguments += ["-r", str(path)]
         if path.name == "pyproject.toml":
             arguments += [part for extra in plan.definition.extras for part in ("--extra", extra)]
             arguments += [part for group in plan.definition.groups for part in ("--group", f"{path}:{group}")]
     if plan.lines is not None:
-        arguments += ["-r", str(plan.lines)]
+        arguments.append(str(plan.lines))
     return arguments
 
 
