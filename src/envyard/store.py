@@ -102,7 +102,8 @@ class Store:
 
     def uncommitted(self) -> list[str]:
         """Generation folders without a (whole) commit file: builds under way or abandoned."""
-        return [name for name in _names(self.generations) if self.is_uncommitted(name)]
+        names = [name for name in _names(self.generations) if _GENERATION.fullmatch(name)]
+        return [name for name in names if self.is_uncommitted(name)]
 
     def is_uncommitted(self, generation: str) -> bool:
         """Whether there is no whole commit file. One that only cannot be read now (too many open files, say) is one."""

@@ -110,6 +110,7 @@ def prune(
         removals.append(_removal_of(store, before, kind, key, links.get(key, store.root / key), reason, dry_run))
     if not dry_run:
         _forget_logs(store)
+        store.sweep()
         store.empty_trash()
     return _finish(store, before, removals, dry_run)
 
@@ -203,13 +204,11 @@ def _prune_abandoned(store: Store, dry_run: bool) -> list[Removal]:
         kind, key = builders.get(name, (Kind.PROJECT, ""))
         try:
             with _locked(store, kind, key) if key else contextlib.nullcontext():
-                if store.load(name) is None:
+                if store.is_uncommitted(name) and (dry_run or collect(store, name)):
                     path = store.generation_path(name)
                     removals.append(
                         Removal(key=key, what="abandoned build", path=path, bytes=0, reason="never finished")
                     )
-                    if not dry_run:
-                        store.discard(path)
         except LockTimeout:
             continue  # not abandoned: somebody builds it right now
     return removals

@@ -51,6 +51,7 @@ def setup(
     worked = any(outcome.action in (Action.BUILT, Action.REBUILT) for outcome in outcomes)
     disk = None
     if worked:
+        store.sweep()
         store.empty_trash()
         disk = disk_use(outcome.environment for outcome in outcomes if outcome.environment is not None)
     return SetupResult(outcomes=outcomes, seconds=time.monotonic() - started, disk=disk, dry_run=options.dry_run)
