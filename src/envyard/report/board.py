@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from envyard.events import DownloadFinished, DownloadStarted, Event, Finished, OutputLine, Phase, PhaseStarted, Waiting
 from envyard.report.lines import ALL, waiting_text, worth_saying
-from envyard.report.text import size
+from envyard.report.text import count, size
 
 DOING = {
     Phase.LOCK: "lock",
@@ -20,6 +20,7 @@ DOING = {
     Phase.VERIFY: "verify",
     Phase.PUBLISH: "publish",
 }
+_NAMED = 2  # downloads called by name on one line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,8 @@ class _Entry:
     started: float
     phase: Phase | None = None
     detail: str = ""
+    waiting: Waiting | None = None
+    heard: float = 0.0  # when `waiting` was
     running: dict[str, int] = field(default_factory=dict)  # package -> bytes, while it is downloaded
     sizes: dict[str, int] = field(default_factory=dict)  # of all downloads so far
     finished: Finished | None = None
@@ -66,7 +69,7 @@ class Board:
                 entry.running.clear()
             case Waiting():
                 entry = self._entry(event.key)
-                entry.phase, entry.detail = Phase.WAIT, waiting_text(event)
+                entry.phase, entry.waiting, entry.heard = Phase.WAIT, event, self._clock()
             case DownloadStarted():
                 entry = self._entry(event.key)
                 entry.running[event.package] = entry.sizes[event.package] = event.size
@@ -115,18 +118,22 @@ class Board:
             )
         phase = entry.phase or Phase.FETCH
         detail = _downloads(entry, common=not key) or entry.detail
+        if phase == Phase.WAIT and entry.waiting is not None:
+            holder_seconds = entry.waiting.holder_seconds + now - entry.heard
+            detail = waiting_text(replace(entry.waiting, holder_seconds=holder_seconds)).removeprefix("waiting ")
         if key and phase == Phase.FETCH and not detail:
-            detail = "waits for wheels that are not in the cache"
+            detail = "needs wheels that are not in the cache"
         return Line(title=self.title(key), doing=DOING[phase], detail=detail, seconds=now - entry.started)
 
 
 def _downloads(entry: _Entry, *, common: bool) -> str:
-    """`fetching wheels: torch (592 MB), numpy; 1.2 of 2.6 GB`; "" when nothing is downloaded."""
+    """`56 MB of 663 MB: torch (592 MB), numpy`; "" when nothing is downloaded."""
     if not entry.running and not (common and entry.sizes):
         return ""
     total = sum(entry.sizes.values())
     done = total - sum(entry.running.values())
     largest = sorted(entry.running, key=lambda package: -entry.running[package])
-    names = [f"{name} ({size(entry.running[name])})" if entry.running[name] else name for name in largest]
-    progress = f"{size(done)} of {size(total)}" if total else f"{len(entry.sizes)} packages"
-    return f"{progress}: {', '.join(names)}" if names else f"{progress}, unpacking"
+    names = [f"{name} ({size(entry.running[name])})" if entry.running[name] else name for name in largest[:_NAMED]]
+    more = [f"{len(largest) - _NAMED} more"] if len(largest) > _NAMED else []
+    progress = f"{size(done)} of {size(total)}" if total else count(len(entry.sizes), "package")
+    return f"{progress}: {', '.join(names + more)}" if names else f"{progress}, unpacking"

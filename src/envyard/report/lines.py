@@ -84,7 +84,7 @@ def waiting_text(event: Waiting) -> str:
     if not event.holder_pid:
         return "waiting for another process that begins"
     if not event.holder_alive:
-        return f"its builder, process {event.holder_pid}, was killed; waiting for its installer to end"
+        return f"waiting for the installer of process {event.holder_pid}, which was killed"
     doing = f"{event.holder_phase}, {duration(event.holder_seconds)}"
     return f"waiting for process {event.holder_pid} on {event.holder_host} ({doing})"
 

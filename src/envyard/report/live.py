@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from envyard.events import Event, OutputLine, Warned
-from envyard.report.board import Board, Line
+from envyard.report.board import DOING, Board, Line
 from envyard.report.lines import worth_saying
 from envyard.report.text import duration
 
@@ -31,22 +31,21 @@ class LiveReporter:
         self._board = board
         self._mutex = threading.Lock()
         self._live: Live | None = None
-        self._closed = False
+        self._begun = False
 
     def __call__(self, event: Event) -> None:
         with self._mutex:
             self._board.hear(event)
-            begin = self._live is None and not self._board.empty and not self._closed
-            if begin:
-                self._live = self._make()
-        if begin and self._live is not None:
-            self._live.start()  # not under the mutex: drawing takes it
+            begin = not self._begun and not self._board.empty
+            self._begun = self._begun or begin
+        if begin:
+            self._live = self._make()  # not under the mutex, which drawing takes
+            self._live.start()
         self._say(event)
 
     def close(self) -> None:
-        with self._mutex:
-            self._closed = True
-            live, self._live = self._live, None
+        self._begun = True  # nothing begins a display any more
+        live, self._live = self._live, None
         if live is not None:
             live.stop()
 
@@ -85,8 +84,8 @@ class LiveReporter:
         grid = Table.grid(padding=(0, 1), expand=True)
         grid.add_column(no_wrap=True)
         grid.add_column(no_wrap=True, max_width=max(console.width // 3, 10), overflow="ellipsis")
-        grid.add_column(no_wrap=True)
-        grid.add_column(no_wrap=True, ratio=1, overflow="ellipsis")
+        grid.add_column(no_wrap=True, min_width=max(map(len, DOING.values())))
+        grid.add_column(ratio=1)
         grid.add_column(no_wrap=True, justify="right")
         for line in lines:
             mark, style = _mark(line, console.encoding)

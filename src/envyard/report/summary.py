@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from envyard.commands.setup import SetupResult
 from envyard.outcome import Action, Outcome
 from envyard.report.table import Column, table
-from envyard.report.text import Style, count, duration, size
+from envyard.report.text import Style, count, duration, fold, size
 
 if TYPE_CHECKING:  # the resolver's modules cost as much as all the rest, and a set-up without news needs none of them
     from envyard.commands.lock import LockOutcome, LockResult
@@ -31,7 +31,7 @@ def setup_summary(result: SetupResult, style: Style, width: int | None) -> str:
     )
     lines = table(columns, [_row(outcome) for outcome in result.outcomes], width)
     lines[0] = style.strong(lines[0])
-    return "\n".join([*lines, "", _total(result)])
+    return "\n".join([*lines, "", *fold(_total(result), width)])
 
 
 def lock_summary(result: LockResult, style: Style, width: int | None) -> str:
@@ -85,11 +85,13 @@ def _row(outcome: Outcome) -> tuple[str, ...]:
 
 def _total(result: SetupResult) -> str:
     actions = Counter(outcome.action for outcome in result.outcomes)
-    words = [f"{actions[action]} {action}" for action in _ORDER if actions[action]]
+    planned = actions[Action.PLANNED]
     if result.dry_run:
-        planned = actions[Action.PLANNED]
         return f"dry run: {count(planned, 'environment')} to build" if planned else "dry run: nothing to do"
-    text = f"{', '.join(words)} in {duration(result.seconds)}"
+    words = ", ".join(f"{actions[action]} {action}" for action in _ORDER if actions[action])
+    if set(actions) == {Action.KEPT}:
+        words += ", nothing to do"
+    text = f"{words} in {duration(result.seconds)}"
     if result.disk is not None and result.disk.apparent:
         disk = result.disk
         text += f"; {size(disk.apparent)} of files in {size(disk.actual)} on disk"

@@ -76,13 +76,14 @@ def width_of(stream: TextIO) -> int | None:
 
 
 def size(number: int) -> str:
-    """Bytes in decimal units, two or three digits: `3.1 GB`, `592 MB`."""
+    """Bytes in decimal units: `18.2 GB`, `592 MB`, `3.1 kB`."""
     value, unit = float(number), "B"
     for larger in ("kB", "MB", "GB", "TB"):
         if value < 999.5:
             break
         value, unit = value / 1000, larger
-    return f"{value:.0f} {unit}" if unit == "B" or value >= 99.95 else f"{value:.1f} {unit}"
+    exact = 99.95 if unit in ("GB", "TB") else 9.95
+    return f"{value:.0f} {unit}" if unit == "B" or value >= exact else f"{value:.1f} {unit}"
 
 
 def duration(seconds: float) -> str:

@@ -1,4 +1,7 @@
-"""Make environments and lockfiles: `envs.setup-all`, `envs.setup`, `envs.update-all`, `envs.lock`."""
+"""Make environments and lockfiles: `envs.setup-all`, `envs.setup`, `envs.update-all`, `envs.lock`.
+
+The engine is imported by the task that runs, not by `invoke --list`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,6 @@ from collections.abc import Sequence
 from invoke.context import Context
 
 from envyard.errors import UsageError
-from envyard.outcome import Options
 from envyard.tasks.task import command, is_dry, workspace_here
 from envyard.tasks.values import named_projects, parse_jobs
 from envyard.workspace import select_projects
@@ -36,6 +38,7 @@ def setup_all(
     An environment is built when it is missing, broken, or its lockfile changed. One that fails stops none of the
     others. Doing it again when nothing changed takes no time.
     """
+    from envyard.outcome import Options
     from envyard.tasks.work import Relock, set_up
 
     if upgrade and frozen:
@@ -57,6 +60,7 @@ def setup(
     json: bool = False,
 ) -> int:
     """Make the environments of some projects: `envs.setup model client-backend`."""
+    from envyard.outcome import Options
     from envyard.tasks.work import set_up
 
     workspace = workspace_here()
@@ -72,6 +76,7 @@ def update_all(
 
     Stale is also an environment that still works: its interpreter got a patch release, for example.
     """
+    from envyard.outcome import Options
     from envyard.tasks.work import Relock, set_up
 
     workspace = workspace_here()
