@@ -87,6 +87,10 @@ class LockfileMissing(EnvyardError):
     """The declared lockfile is not there."""
 
 
+class RequirementsUnreadable(EnvyardError):
+    """A requirement file or lockfile is missing, no file, or no text."""
+
+
 class LockfileStale(EnvyardError):
     """The requirements changed after their lockfile was written (`--frozen` only)."""
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from envyard.definition import Definition
 from envyard.environment import Environment
-from envyard.errors import EnvyardError, LockfileMissing
+from envyard.errors import LockfileMissing, RequirementsUnreadable
 from envyard.requirements import (
     changes,
     content_digest,
+    load_text,
     parse_lockfile,
     pin_versions,
     project_metadata,
@@ -43,8 +44,8 @@ def take_fingerprint(definition: Definition) -> Fingerprint:
     """The fingerprint of an environment as it is defined now.
 
     With a lockfile, the requirement files do not count: what they changed matters once it is locked. The exact patch
-    version of the interpreter does not count either; health grades it. Raises `LockfileMissing` and, for a requirement
-    file that vanished, `EnvyardError`.
+    version of the interpreter does not count either; health grades it. Raises `LockfileMissing` and
+    `RequirementsUnreadable`.
     """
     inputs = {
         "format": FORMAT,
@@ -101,7 +102,7 @@ def _pins(definition: Definition) -> dict[str, str]:
 def _read_lockfile(definition: Definition) -> str:
     assert definition.lockfile is not None
     try:
-        return definition.lockfile.read_text(encoding="utf-8")
+        return load_text(definition.lockfile)
     except FileNotFoundError as error:
         raise LockfileMissing(
             f"`{definition.title}` has no lockfile: {_name(definition.lockfile, definition)} is missing",
@@ -114,7 +115,7 @@ def _read_requirements(definition: Definition) -> dict[Path, str]:
         return requirement_files(definition.requirements)
     except FileNotFoundError as error:
         missing = _name(Path(str(error.filename)), definition)
-        raise EnvyardError(
+        raise RequirementsUnreadable(
             f"`{definition.title}` needs the requirement file {missing}, which is missing",
             hint="restore the file, or change `requirements` in workspace.toml",
         ) from error

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from envyard.environment import Environment, distribution_folders
+from envyard.errors import CommandFailed
 from envyard.fingerprint import Fingerprint, explain_change
 from envyard.interpreter import unchanged
 from envyard.process import run
+
+_START_SECONDS = 60.0  # for a python that only prints its version
 
 
 class Grade(StrEnum):
@@ -54,23 +57,23 @@ def check_health(environment: Environment | None, fingerprint: Fingerprint | Non
     """
     if environment is None:
         return MISSING
-    broken = _why_broken(environment)
+    version = _version_now(environment)
+    broken = _why_broken(environment, version)
     if broken:
         return Health(grade=Grade.BROKEN, reasons=(broken,))
     changed = () if fingerprint is None else explain_change(environment, fingerprint)
     if changed:
         return Health(grade=Grade.STALE, reasons=changed, outdated=True)
-    replaced = _interpreter_change(environment)
-    if replaced:
-        return Health(grade=Grade.STALE, reasons=(replaced,))
+    if version != environment.interpreter.version:
+        return Health(grade=Grade.STALE, reasons=(f"python {environment.interpreter.version} -> {version}",))
     drift = _drift(environment)
     if drift:
         return Health(grade=Grade.DRIFTED, reasons=drift)
     return Health(grade=Grade.OK)
 
 
-def _why_broken(environment: Environment) -> str:
-    if environment.built_at != str(environment.path):
+def _why_broken(environment: Environment, version: str) -> str:
+    if environment.built_at != str(environment.path) and not _same_place(environment):
         return f"the workspace was moved: the environment was built at {environment.built_at}"
     if unchanged(environment.interpreter) is None:
         return f"its base interpreter is gone: {environment.interpreter.executable}"
@@ -78,18 +81,34 @@ def _why_broken(environment: Environment) -> str:
         return f"its python is gone: {environment.python}"
     if not os.path.isdir(environment.path / environment.site_packages):
         return f"its packages are gone: {environment.path / environment.site_packages}"
+    if not version:
+        return f"its base interpreter was replaced, and does not start: {environment.interpreter.executable}"
+    before = environment.interpreter.version
+    if version.split(".")[:2] != before.split(".")[:2]:  # it looks for packages in another folder
+        return f"its base interpreter was replaced: python {before} -> {version}"
     return ""
 
 
-def _interpreter_change(environment: Environment) -> str:
-    """A patch update that replaced the base interpreter in place, or ""."""
-    if unchanged(environment.interpreter):
+def _same_place(environment: Environment) -> bool:
+    """Whether the workspace is only reached by another path, through a link; then the launchers still work."""
+    try:
+        return os.path.samefile(environment.built_at, environment.path)
+    except OSError:
+        return False
+
+
+def _version_now(environment: Environment) -> str:
+    """The version of the environment's python; it is started only when its base interpreter was replaced in place.
+
+    "" for one that does not start.
+    """
+    if unchanged(environment.interpreter) is not False:
+        return environment.interpreter.version
+    try:
+        code = "import sys; print('%d.%d.%d' % sys.version_info[:3])"
+        return run([environment.python, "-I", "-S", "-c", code], timeout=_START_SECONDS).stdout.strip()
+    except CommandFailed:
         return ""
-    completed = run([environment.python, "-I", "-S", "-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"])
-    version = completed.stdout.strip()
-    if version == environment.interpreter.version:
-        return ""
-    return f"python {environment.interpreter.version} -> {version or 'one that does not start'}"
 
 
 def _drift(environment: Environment) -> tuple[str, ...]:

@@ -88,9 +88,12 @@ def _discover(request: str) -> Interpreter:
     if found is None:  # the shims of a version manager serve only versions that are switched on
         found = get_interpreter(request, _version_manager_pythons(request))
     if found is None or found.system_executable is None:
-        what = "file" if Path(request).is_absolute() else "Python"
+        if os.path.isabs(request):
+            problem = "does not start" if os.path.exists(request) else "is not there"
+            hint = 'install it again, or change `python` in workspace.toml, for example to "3.11"'
+            raise InterpreterNotFound(f"the interpreter `{request}` {problem}", hint=hint)
         raise InterpreterNotFound(
-            f"no {what} `{request}` on this machine",
+            f"no Python `{request}` on this machine",
             hint=f"install Python {request} (for example `uv python install {request}`), "
             "or change `python` in workspace.toml",
         )

@@ -6,17 +6,19 @@ Only the forms that pip and uv write or read are handled, by line; resolving is 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from envyard.definition import Definition
+from envyard.errors import RequirementsUnreadable
 
 INPUTS_PREFIX = "# envyard inputs: sha256 "
 
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)(\[[^\]]*\])?\s*==\s*([^\s;\\]+)\s*(?:;\s*([^\\]*?))?\s*\\?$")
-_INCLUDE = re.compile(r"^(?:-r|--requirement|-c|--constraint)[\s=]+(\S+)")
+_INCLUDE = re.compile(r"^(?:-[rc]\s*=?\s*|--(?:requirement|constraint)[\s=]\s*)(\"[^\"]+\"|'[^']+'|\S+)")
 _LOCAL_METADATA = ("pyproject.toml", "setup.py", "setup.cfg")
 
 
@@ -77,10 +79,31 @@ def content_digest(text: str) -> str:
     return hashlib.sha256("\n".join(line for line in lines if line and line[0] != "#").encode()).hexdigest()
 
 
+def load_text(path: Path) -> str:
+    """The text of a requirement file or lockfile.
+
+    Raises `FileNotFoundError` for a file that is not there, `RequirementsUnreadable` for one that is no UTF-8 text.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        problem = f"{path} cannot be read: {(error.strerror or str(error)).lower()}"
+        raise RequirementsUnreadable(problem, hint="requirement files and lockfiles are text files") from error
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        what = f"has a byte in line {data.count(10, 0, error.start) + 1} that is not UTF-8"
+        if data[:2] in (b"\xff\xfe", b"\xfe\xff"):  # `pip freeze > requirements.txt` in Windows PowerShell
+            what = "is UTF-16, not UTF-8"
+        raise RequirementsUnreadable(f"{path} {what}", hint="save the file as UTF-8") from error
+
+
 def requirement_files(files: Sequence[Path]) -> dict[Path, str]:
     """The text of each file and of every file it includes with `-r` or `-c`, by absolute path.
 
-    Raises `FileNotFoundError` for a file that is not there.
+    Raises `FileNotFoundError` for a file that is not there, `RequirementsUnreadable` for one that is no UTF-8 text.
     """
     texts: dict[Path, str] = {}
     queue = list(files)
@@ -88,12 +111,13 @@ def requirement_files(files: Sequence[Path]) -> dict[Path, str]:
         path = queue.pop(0)
         if path in texts:
             continue
-        texts[path] = text = path.read_text(encoding="utf-8-sig")
+        texts[path] = text = load_text(path)
         if path.suffix not in (".toml", ".py", ".cfg"):
             for entry in _entries(text):
                 match = _INCLUDE.match(entry)
                 if match and "://" not in match.group(1):
-                    queue.append(path.parent / match.group(1))
+                    # normalised, or two files that include each other by `../` would never end
+                    queue.append(Path(os.path.normpath(path.parent / match.group(1).strip("\"'"))))
     return texts
 
 
@@ -133,9 +157,9 @@ def lockfile_is_stale(definition: Definition) -> bool:
     if definition.lockfile is None:
         return False
     try:
-        recorded = recorded_inputs(definition.lockfile.read_text(encoding="utf-8"))
+        recorded = recorded_inputs(load_text(definition.lockfile))
         return bool(recorded) and recorded != inputs_digest(definition)
-    except (OSError, UnicodeDecodeError):
+    except (OSError, RequirementsUnreadable):
         return False  # whoever needs these files says what is wrong with them
 
 
