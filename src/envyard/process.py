@@ -47,7 +47,7 @@ SCRUBBED = {
 }
 
 _KILL_AFTER = 3.0  # seconds a child may take to end after SIGTERM
-_DRAIN_SECONDS = 5.0  # seconds to read what an ended child left in its pipes
+_DRAIN_SECONDS = 3.0  # seconds to read what an ended child left in its pipes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,8 +272,9 @@ def _communicate(
     finally:
         if timer is not None:
             timer.cancel()
+    deadline = time.monotonic() + (_DRAIN_SECONDS if returncode >= 0 else _DRAIN_SECONDS / 10)
     for reader in readers:
-        reader.join(_DRAIN_SECONDS if returncode >= 0 else _DRAIN_SECONDS / 10)
+        reader.join(max(0.0, deadline - time.monotonic()))
     return (None if slow.is_set() else returncode), bytes(stdout), tuple(lines)
 
 
