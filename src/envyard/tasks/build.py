@@ -33,10 +33,10 @@ def setup_all(
     dry_run: bool = False,
     json: bool = False,
 ) -> int:
-    """Make the environment of every project, side by side; what is there already is kept.
+    """Make the environment of every project.
 
-    An environment is built when it is missing, broken, or its lockfile changed. One that fails stops none of the
-    others. Doing it again when nothing changed takes no time.
+    An environment is built when it is missing, broken, or its lockfile changed;
+    what is good is kept. One that fails stops none of the others.
     """
     from envyard.outcome import Options
     from envyard.tasks.work import Relock, set_up
@@ -59,7 +59,10 @@ def setup(
     dry_run: bool = False,
     json: bool = False,
 ) -> int:
-    """Make the environments of some projects: `envs.setup model client-backend`."""
+    """Make the environments of the projects NAME ...
+
+    Examples: `envs.setup model`, `envs.setup model client-backend --rebuild`.
+    """
     from envyard.outcome import Options
     from envyard.tasks.work import set_up
 
@@ -72,9 +75,11 @@ def setup(
 def update_all(
     context: Context, upgrade: bool = False, jobs: str = "", dry_run: bool = False, json: bool = False
 ) -> int:
-    """Lock again what is out of date, then rebuild every environment that is stale, and say why.
+    """Rebuild every stale environment, and say why.
 
-    Stale is also an environment that still works: its interpreter got a patch release, for example.
+    First the lockfiles that are older than their requirements are written anew.
+    Stale is also an environment that still works: its interpreter got a patch
+    release, for example.
     """
     from envyard.outcome import Options
     from envyard.tasks.work import Relock, set_up
@@ -91,7 +96,11 @@ def update_all(
     upgrade="Take the newest versions that the requirements allow; else pins stay where they can.",
 )
 def lock(_context: Context, names: Sequence[str] = (), upgrade: bool = False, json: bool = False) -> int:
-    """Write lockfiles: the exact versions and hashes of everything that the requirements ask for."""
+    """Write the lockfiles of the projects NAME ..., or of all.
+
+    A lockfile holds the exact versions and hashes of all that the requirements
+    ask for, on every platform of the workspace. Pins stay where they can.
+    """
     from envyard.tasks.work import write_lockfiles
 
     workspace = workspace_here()

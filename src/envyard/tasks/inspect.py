@@ -21,8 +21,8 @@ from envyard.workspace import select_projects
 def list_(_context: Context, json: bool = False) -> int:
     """List the environments: health, python, size, age.
 
-    `size` counts all files of an environment, `own` those that it shares with no other one. A narrow terminal shows
-    fewer columns; `--json` has them all.
+    `size` counts all files of an environment, `own` those that it shares with no
+    other. A narrow terminal shows fewer columns; `--json` has them all.
     """
     from envyard.commands.inspect import list_environments
 
@@ -41,7 +41,7 @@ def list_(_context: Context, json: bool = False) -> int:
 
 @command(metavar="NAME", names="The project: its key, title or path.")
 def show(_context: Context, names: Sequence[str] = (), json: bool = False) -> int:
-    """Show everything about one environment, and its packages: `envs.show model`."""
+    """Show all about one environment, and its packages."""
     from envyard.commands.inspect import show_environment
 
     workspace = workspace_here()
@@ -66,7 +66,11 @@ def show(_context: Context, names: Sequence[str] = (), json: bool = False) -> in
 def doctor(
     _context: Context, names: Sequence[str] = (), deep: bool = False, fix: bool = False, json: bool = False
 ) -> int:
-    """Check the store and the environments, and name the command that heals each problem."""
+    """Check the environments, and name what heals each problem.
+
+    It looks at the store, lockfiles, interpreters, links, and whether every
+    installed file is there with its size; with `--deep` also at its content.
+    """
     from envyard.commands.doctor import doctor as examine
     from envyard.report.progress import progress
 
@@ -87,9 +91,10 @@ def doctor(
 
 @command(metavar="NAME -- COMMAND ...", names="The project: its key, title or path; then what to run.")
 def run(context: Context, names: Sequence[str] = ()) -> int:
-    """Run a command in an environment: `envs.run model -- python -m this`.
+    """Run COMMAND in the environment of the project NAME.
 
-    It runs in the current folder with the variables of an activated environment, and its exit code is passed on.
+    It runs in the current folder with the variables of an activated environment,
+    and its exit code is passed on. Example: `envs.run model -- python -m pytest`.
     """
     from envyard.commands.run import run_in
 

@@ -50,6 +50,9 @@ class Option(Argument):
         )
         self.metavar = metavar
 
+    def __repr__(self) -> str:
+        return f"--{self.names[0]}"  # so it stands in Invoke's messages
+
 
 class TaskContext(ParserContext):
     """What a task accepts on the command line: its flags and, when it has a `Names` argument, any number of words."""

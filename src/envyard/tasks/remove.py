@@ -32,9 +32,10 @@ def clean(
     dry_run: bool = False,
     json: bool = False,
 ) -> int:
-    """Remove the environments of some projects, with what is kept for a rollback: `envs.clean model`.
+    """Remove the environments of the projects NAME ...
 
-    One that a running process uses stays. The packages stay in the installer's cache, so building anew is quick.
+    What is kept for a rollback goes too; what a running process uses stays. The
+    packages remain in the installer's cache, so building anew is quick.
     """
     from envyard.commands.collect import clean as remove
 
@@ -56,9 +57,11 @@ def clean(
 def prune(
     context: Context, unused_for: str = "", keep_size: str = "", dry_run: bool = False, json: bool = False
 ) -> int:
-    """Remove what nobody needs: builds that never ended, old generations, trash.
+    """Free disk space: remove what nobody needs.
 
-    Current environments go only with `--unused-for` or `--keep-size`. What a running process uses always stays.
+    That is builds that never ended, forgotten generations, old logs, the trash.
+    Environments go only with `--unused-for` or `--keep-size`, and never one that
+    a running process uses.
     """
     from envyard.commands.collect import prune as remove
 
@@ -74,9 +77,10 @@ def prune(
 
 @command(metavar="NAME", names="The project: its key, title or path.")
 def rollback(_context: Context, names: Sequence[str] = (), json: bool = False) -> int:
-    """Make the previous environment of a project the current one again: `envs.rollback model`.
+    """Go back to the previous environment of the project NAME.
 
-    Doing it twice is where you started. Lockfiles are not touched, so the next set-up builds what they ask for.
+    Doing it twice is where you started. The lockfile stays as it is, so the next
+    set-up builds what it asks for.
     """
     from envyard.commands.collect import rollback as roll_back
 

@@ -145,4 +145,5 @@ def _interruptible() -> Iterator[None]:
         yield
     finally:
         for one, handler in previous:
-            signal.signal(one, handler)
+            # After the first of them the process is about to end, and a second must not kill it on its way.
+            signal.signal(one, signal.SIG_IGN if seen else handler)

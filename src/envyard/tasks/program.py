@@ -1,0 +1,86 @@
+"""The `envyard` program: Invoke's `Program` over the same tasks, with help and exit codes of its own."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from invoke.exceptions import Exit, ParseError
+from invoke.program import Program
+
+from envyard import __version__
+from envyard.errors import ExitCode
+from envyard.report import complain, started_as, write
+from envyard.tasks import namespace
+from envyard.tasks.names import Names, TaskContext
+
+_OPTIONS = (
+    ("--dry", "Only say what would be done."),
+    ("--help[=TASK]", "Show this help, or that of one task."),
+    ("--list", "List the tasks."),
+    ("--print-completion-script=SHELL", "Print the completion script for bash, zsh or fish."),
+    ("--version", "Show the version."),
+)
+"""What of Invoke's own options means something here; the help is silent about the others."""
+
+
+def run() -> None:
+    """Run the command line of this process and end it with an `errors.ExitCode`."""
+    started_as("envyard")
+    EnvyardProgram(name="envyard", binary="envyard", namespace=namespace, version=__version__).run()
+
+
+class EnvyardProgram(Program):
+    """Ends with 2 for what cannot be parsed (Invoke: 1) and with 130 after Ctrl-C (Invoke: 1)."""
+
+    def parse_core(self, argv: list[str] | None) -> None:
+        self._parse(super().parse_core, argv)
+
+    def parse_tasks(self) -> None:
+        self._parse(super().parse_tasks)
+
+    def parse_cleanup(self) -> None:
+        self._parse(super().parse_cleanup)
+
+    def execute(self) -> None:
+        try:
+            super().execute()
+        except KeyboardInterrupt:
+            raise Exit(code=ExitCode.INTERRUPTED) from None
+
+    def print_help(self) -> None:
+        write("Usage: envyard TASK [NAME ...] [--options]")
+        write("")
+        write("Makes and looks after the environments of the workspace around the current folder.")
+        write("`envyard --help TASK` explains one task.")
+        write("")
+        write("Options:\n")
+        self.print_columns(_OPTIONS)
+        self.list_tasks()
+
+    def no_tasks_given(self) -> None:
+        self.print_help()
+        raise Exit
+
+    def print_task_help(self, name: str) -> None:
+        context: Any = self.parser.contexts[name]
+        names = context.names if isinstance(context, TaskContext) else None
+        words = names.metavar if isinstance(names, Names) else ""
+        write(" ".join(filter(None, ["Usage: envyard", name, words, "[--options]"])))
+        write("")
+        for line in (inspect.getdoc(self.collection[name]) or "").splitlines():
+            write(self.leading_indent + line if line else "")
+        write("")
+        tuples = context.help_tuples()
+        if tuples:
+            write("Options:")
+            self.print_columns(tuples)
+
+    def _parse(self, parse: Callable[..., None], *arguments: Any) -> None:
+        try:
+            parse(*arguments)
+        except ParseError as error:
+            name = getattr(error.context, "name", None)
+            complain(f"error: {error}\n\nhint: run `envyard --help{f' {name}' if name else ''}`")
+            raise Exit(code=ExitCode.USAGE) from None
