@@ -1,0 +1,28 @@
+"""The suite runs in the project's own environment, and nothing of the other projects shows through."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+import dotenv
+import psutil
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+def test_the_interpreter_is_the_projects_own_environment() -> None:
+    assert sys.prefix != sys.base_prefix, "not a virtual environment"
+    for module in (dotenv, psutil, pytest):
+        assert Path(str(module.__file__)).is_relative_to(sys.prefix)
+    link = PROJECT / "venv"
+    if link.exists():  # absent where somebody tries the suite in an environment of their own
+        assert os.path.samefile(link, sys.prefix), f"{sys.executable} is not of {link}"
+
+
+@pytest.mark.parametrize("foreign", ["torch", "transformers", "fastapi", "numpy"])
+def test_packages_of_other_projects_cannot_be_imported(foreign: str) -> None:
+    assert importlib.util.find_spec(foreign) is None
