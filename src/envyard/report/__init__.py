@@ -7,9 +7,10 @@ Data goes to stdout, messages and progress to stderr.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 from envyard.errors import EnvyardError
-from envyard.report.text import Style
+from envyard.report.text import Style, fold, hanging, width_of
 
 
 def write(text: str) -> None:
@@ -26,11 +27,23 @@ def complain(text: str) -> None:
 
 def render_error(error: EnvyardError) -> str:
     """An expected failure as text: what went wrong, the evidence, the next command to type."""
-    style = Style.of(sys.stderr)
-    lines = [f"{style.bad('error:')} {error.message}", *(f"  {line}" for line in error.details)]
+    style, width = Style.of(sys.stderr), width_of(sys.stderr)
+    lines = _labelled("error: ", as_typed(error.message), width, style.bad)
+    for line in error.details:
+        lines += hanging("  ", as_typed(line), width)
     if error.hint:
-        lines += ["", f"{style.strong('hint:')} {error.hint}"]
-    return as_typed("\n".join(lines))
+        lines += ["", *_labelled("hint: ", as_typed(error.hint), width, style.strong)]
+    return "\n".join(lines)
+
+
+def _labelled(label: str, text: str, width: int | None, paint: Callable[[str], str]) -> list[str]:
+    """`text` behind a painted label; its own line breaks stay."""
+    first, *rest = text.split("\n")
+    lines = hanging(label, first, width)
+    lines[0] = paint(label.rstrip()) + lines[0].removeprefix(label.rstrip())
+    for line in rest:
+        lines += fold(line, width)
+    return lines
 
 
 def as_typed(text: str) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _PLAIN_FRAMES = "|/-\\"
 _A_SECOND = 10
+_MARGIN = 6  # columns for the `^C` that a terminal echoes, which would else begin a line that nobody clears
 
 
 class LiveReporter:
@@ -81,7 +82,8 @@ class LiveReporter:
 
         with self._mutex:
             lines = self._board.lines(max(console.height - 2, 3))
-        grid = Table.grid(padding=(0, 1), expand=True)
+        grid = Table.grid(padding=(0, 1))
+        grid.width = max(console.width - _MARGIN, 20)
         grid.add_column(no_wrap=True)
         grid.add_column(no_wrap=True, max_width=max(console.width // 3, 10), overflow="ellipsis")
         grid.add_column(no_wrap=True, min_width=max(map(len, DOING.values())))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import textwrap
 import time
@@ -10,6 +11,9 @@ from dataclasses import dataclass
 from typing import TextIO
 
 from envyard.process import environment_variable
+
+_COMMAND = re.compile(r"`[^`]+`")
+_GLUE = "\x00"  # stands for a space where no line may end
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,10 +122,12 @@ def count(number: int, what: str, many: str = "") -> str:
 
 
 def fold(text: str, width: int | None) -> list[str]:
-    """Lines of at most `width`, broken between words; a word longer than that stays whole."""
-    if width is None:
+    """Lines of at most `width`, broken between words; a word or a command in backticks stays whole."""
+    if width is None or len(text) <= width:
         return [text]
-    return textwrap.wrap(text, max(width, 1), break_long_words=False, break_on_hyphens=False) or [""]
+    whole = _COMMAND.sub(lambda found: found[0].replace(" ", _GLUE), text)
+    lines = textwrap.wrap(whole, max(width, 1), break_long_words=False, break_on_hyphens=False)
+    return [line.replace(_GLUE, " ") for line in lines]
 
 
 def hanging(first: str, text: str, width: int | None) -> list[str]:
