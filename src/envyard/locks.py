@@ -199,7 +199,7 @@ def take_lease(store: Store, kind: Kind, key: str) -> Lease:
     for _attempt in range(5):
         environment = store.current(kind, key)
         if environment is None:
-            break
+            continue  # it may have been replaced and collected between a look at the pointer and one at the generation
         folder = store.root / "leases" / environment.generation
         with storage_errors(folder), _gate(store, environment.generation):
             folder.mkdir(parents=True, exist_ok=True)
