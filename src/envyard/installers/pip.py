@@ -12,13 +12,26 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-from envyard.errors import InstallFailed, RequirementsConflict
+from envyard.errors import InstallFailed
 from envyard.installers.base import FetchPlan, NotCached, Plan, Work, progress_events
-from envyard.process import Completed, child_environment
+from envyard.installers.failures import Cause, explain
+from envyard.process import child_environment
 
-_CONFLICT = re.compile(r"ResolutionImpossible|conflicting dependencies|No matching distribution found")
-_HASH = re.compile(r"THESE PACKAGES DO NOT MATCH THE HASHES")
-_UNREACHABLE = re.compile(r"Failed to establish a new connection|Max retries exceeded|Connection broken|timed out")
+_WORDS = {
+    Cause.WRONG_HASH: re.compile(r"DO NOT MATCH THE HASHES"),
+    Cause.NO_ACCESS: re.compile(r"40[13] (?:Client )?Error"),
+    Cause.UNREACHABLE: re.compile(
+        r"Failed to establish a new connection|Max retries exceeded|Connection broken|timed out"
+        r"|connection-failed|incomplete-download|HTTP error \d|\d Client Error|\d Server Error"
+    ),
+    Cause.UNREADABLE: re.compile(r"Invalid requirement|Could not open requirements file|Unsupported hash|hash name"),
+    Cause.BUILD: re.compile(
+        r"metadata-generation-failed|subprocess-exited-with-error|failed-wheel-build|Failed to build"
+        r"|does not appear to be a Python project|invalid-pyproject|TOMLDecodeError|Invalid (?:TOML|pyproject)"
+    ),
+    Cause.NOT_FOUND: re.compile(r"No matching distribution found"),
+    Cause.CONFLICT: re.compile(r"ResolutionImpossible|conflicting dependencies"),
+}
 
 
 class Pip:
@@ -72,33 +85,7 @@ class Pip:
             on_line=lambda line: work.tell(progress_events(work.key, line)),
         )
         if completed.returncode != 0:
-            raise _explain(work, completed)
-
-
-def _explain(work: Work, completed: Completed) -> Exception:
-    lines = [line.strip() for line in completed.stderr.splitlines() if line.strip()]
-    if _HASH.search(completed.stderr):
-        return InstallFailed(
-            f"a file for `{work.key}` does not have the hash that its lockfile demands",
-            details=lines[-8:],
-            hint="the index serves another file than was locked: find out why before you lock again",
-        )
-    if _UNREACHABLE.search(completed.stderr):
-        return InstallFailed(
-            f"the package index could not be reached for `{work.key}`",
-            details=lines[-4:],
-            hint="check the network and the index settings, then run the same command again",
-        )
-    if _CONFLICT.search(completed.stderr):
-        return RequirementsConflict(
-            f"the requirements of `{work.key}` cannot be installed together", details=lines[-12:]
-        )
-    log = f"the whole output is in {work.log}" if work.log else ""
-    return InstallFailed(
-        f"installing `{work.key}` failed (pip exit code {completed.returncode})",
-        details=lines[-12:],
-        hint=log,
-    )
+            raise explain("pip", work, completed, _WORDS)
 
 
 def _unlocked_requirements(plan: Plan) -> list[str]:

@@ -14,19 +14,33 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from envyard.errors import EnvyardError, InstallFailed, RequirementsConflict
+from envyard.errors import EnvyardError, InstallFailed
 from envyard.installers.base import FetchPlan, NotCached, Plan, Work, progress_events
 from envyard.installers.bridge import uv_variables
+from envyard.installers.failures import Cause, explain
 from envyard.process import Completed, child_environment, run
-from envyard.requirements import parse_lockfile
+from envyard.requirements import load_text, parse_lockfile
 
-_NOT_CACHED = re.compile(r"network (?:was|connectivity is) disabled|not found in the cache", re.IGNORECASE)
-_CONFLICT = re.compile(r"No solution found when resolving")
-_UNREACHABLE = re.compile(
-    r"(?:error sending request|dns error|connection refused|Failed to fetch|timed? ?out|tcp connect)",
-    re.IGNORECASE,
+_NOT_CACHED = re.compile(
+    r"network (?:was|connectivity is) disabled|not found in the cache|No solution found when resolving", re.IGNORECASE
 )
-_HASH = re.compile(r"Hash mismatch")
+_WORDS = {
+    Cause.WRONG_HASH: re.compile(r"Hash mismatch"),
+    Cause.NO_ACCESS: re.compile(r"authentication credentials|401 Unauthorized|403 Forbidden"),
+    Cause.UNREACHABLE: re.compile(
+        r"error sending request|dns error|connection refused|Failed to fetch|timed? ?out|tcp connect"
+        r"|reading a body|decoding response body|response body error",
+        re.IGNORECASE,
+    ),
+    Cause.UNREADABLE: re.compile(r"Couldn't parse requirement|Unexpected '|Unsupported (?:requirement|hash)"),
+    Cause.BUILD: re.compile(
+        r"Failed to build|build backend returned|metadata from built wheel|Invalid `pyproject.toml`"
+    ),
+    Cause.NOT_FOUND: re.compile(
+        r"cause: Because (?!.*depends? on).*(?:not found in the package registry|no versions? of|is available)"
+    ),
+    Cause.CONFLICT: re.compile(r"No solution found when resolving"),
+}
 
 
 class Uv:
@@ -58,7 +72,7 @@ class Uv:
             pins, folder = plan.resolved, definition.link.parent if definition.link else definition.root
             if not pins.exists():
                 self._resolve(plan, work, folder)
-        text = pins.read_text(encoding="utf-8")
+        text = load_text(pins)
         common = ["--python", str(plan.python), *(["--offline"] if offline else [])]
         files = [str(pins)]
         if not any(pin.name == "pip" for pin in parse_lockfile(text)):
@@ -182,39 +196,12 @@ def cache_device_warning(store: Path) -> str:
     )
 
 
-def explain_failure(work: Work, completed: Completed, *, offline: bool) -> Exception:
+def explain_failure(work: Work, completed: Completed, *, offline: bool) -> EnvyardError:
     """uv's exit code and words as the error that names the cause."""
-    text = completed.stderr
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("Using Python")]
     # An index page in the cache may be older than the lockfile: "no version" then says nothing about the index.
-    if offline and (_NOT_CACHED.search(text) or _CONFLICT.search(text)):
-        return NotCached(f"`{work.key}` needs packages that are not in the cache", details=lines[-4:])
-    log = f"the whole output is in {work.log}" if work.log else ""
-    if _CONFLICT.search(text) and not _UNREACHABLE.search(text):
-        return RequirementsConflict(
-            f"the requirements of `{work.key}` cannot be installed together", details=lines, hint=log
-        )
-    if _HASH.search(text):
-        return InstallFailed(
-            f"a file for `{work.key}` does not have the hash that its lockfile demands",
-            details=lines[-8:],
-            hint="the index serves another file than was locked: find out why before you lock again",
-        )
-    if _UNREACHABLE.search(text):
-        return InstallFailed(
-            f"the package index could not be reached for `{work.key}`",
-            details=lines[-4:],
-            hint="check the network and the index settings, then run the same command again",
-        )
-    if "No space left" in text or "os error 28" in text:
-        return InstallFailed(
-            f"no space left on the device while installing `{work.key}`",
-            details=lines[-3:],
-            hint="free some space (`invoke envs.prune` lists what can go), then run the same command again",
-        )
-    return InstallFailed(
-        f"installing `{work.key}` failed (uv exit code {completed.returncode})", details=lines[-12:], hint=log
-    )
+    if offline and _NOT_CACHED.search(completed.stderr):
+        return NotCached(f"`{work.key}` needs packages that are not in the cache")
+    return explain("uv", work, completed, _WORDS)
 
 
 def os_environment() -> dict[str, str]:
