@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,12 +44,15 @@ PLATFORMS = {
         _platform("macos-arm64", "aarch64-apple-darwin", "darwin", "Darwin", "arm64"),
         _platform("macos-x86_64", "x86_64-apple-darwin", "darwin", "Darwin", "x86_64"),
         _platform("windows-x86_64", "x86_64-pc-windows-msvc", "win32", "Windows", "AMD64"),
+        _platform("windows-arm64", "aarch64-pc-windows-msvc", "win32", "Windows", "ARM64"),
     )
 }
 
 
 def this_platform() -> str:
     """The name of the platform this process runs on (it need not be one of `PLATFORMS`)."""
+    import platform  # 8 ms, and only to lock
+
     system = {"linux": "linux", "darwin": "macos", "win32": "windows"}.get(sys.platform, sys.platform)
     machine = platform.machine().lower()
     return f"{system}-{'x86_64' if machine in ('amd64', 'x86_64') else machine}"

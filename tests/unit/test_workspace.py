@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from envyard.consistency import RESERVED_KEYS
 from envyard.errors import ConfigurationInvalid, UnknownEnvironment, WorkspaceNotFound
-from envyard.workspace import PLATFORMS, RESERVED_KEYS, find_workspace, load_workspace, select_projects
+from envyard.platforms import PLATFORMS
+from envyard.workspace import find_workspace, load_workspace, select_projects
 
 GOOD = """\
 # Every key once.
@@ -201,7 +203,7 @@ TAG = "; expected letters and digits, with `-`, `_` or `.` between them"
 PYTHON = "is not valid; expected `3.11`, `>=3.10,<3.13` or an absolute path"
 OUT = "leads out of the workspace"
 INSIDE = "is inside the environment of `alpha`; expected a place outside every environment"
-PLATFORM = f"expected {', '.join(f'`{each}`' for each in PLATFORMS[:-1])} or `{PLATFORMS[-1]}`"
+PLATFORM = f"expected {', '.join(f'`{each}`' for each in list(PLATFORMS)[:-1])} or `{list(PLATFORMS)[-1]}`"
 KEY = "cannot be the key of a project; expected lower-case letters, digits and dashes between them, at most 64"
 MARKED = re.compile(r"[ ]*#!.*")
 
