@@ -10,19 +10,20 @@ from __future__ import annotations
 import os
 import sys
 
+_STARTED_FROM = sys.prefix  # a link, most often; this module is imported before anything changes it
+
+
+def _resolved(path: str) -> str:
+    before = _STARTED_FROM + os.sep
+    return sys.prefix + os.sep + path[len(before) :] if path.startswith(before) else path
+
 
 def _resolve() -> str:
-    prefix = sys.prefix
-    real = os.path.realpath(prefix)
-    if real != prefix:
-        before = prefix + os.sep
-
-        def resolved(path: str) -> str:
-            return real + os.sep + path[len(before) :] if path.startswith(before) else path
-
-        sys.path[:] = [resolved(path) for path in sys.path]
-        sys.executable = resolved(sys.executable)
+    real = os.path.realpath(_STARTED_FROM)
+    if real != _STARTED_FROM:
         sys.prefix = sys.exec_prefix = real
+        sys.executable = _resolved(sys.executable)
+        settle()
     return real
 
 
@@ -45,8 +46,11 @@ def _hold(generation: str) -> None:
 
 
 def settle() -> None:
-    """Drop paths that stand twice: `site` adds the packages again once it sees the resolved prefix."""
-    sys.path[:] = list(dict.fromkeys(sys.path))
+    """Resolve every path once more, for those that other `.pth` files added in the meantime, and drop repetitions.
+
+    `site` goes through the packages twice, the second time by the resolved prefix.
+    """
+    sys.path[:] = list(dict.fromkeys(map(_resolved, sys.path)))
 
 
 try:
