@@ -9,7 +9,7 @@ from pathlib import Path
 
 from envyard.definition import Definition
 from envyard.environment import Environment
-from envyard.errors import LockfileMissing, RequirementsUnreadable
+from envyard.errors import LockfileMissing
 from envyard.requirements import (
     changes,
     content_digest,
@@ -56,7 +56,7 @@ def take_fingerprint(definition: Definition) -> Fingerprint:
     if definition.lockfile is not None:
         inputs[f"lockfile {_name(definition.lockfile, definition)}"] = content_digest(_read_lockfile(definition))
     else:
-        for path, text in _read_requirements(definition).items():
+        for path, text in requirement_files(definition.requirements).items():
             inputs[f"file {_name(path, definition)}"] = content_digest(text)
         inputs["extras"] = ",".join(definition.extras)
         inputs["groups"] = ",".join(definition.groups)
@@ -92,7 +92,7 @@ def _pins(definition: Definition) -> dict[str, str]:
     if definition.lockfile is not None:
         return pin_versions(parse_lockfile(_read_lockfile(definition)))
     pins: dict[str, str] = {}
-    for path, text in _read_requirements(definition).items():
+    for path, text in requirement_files(definition.requirements).items():
         if path.suffix not in (".toml", ".py", ".cfg"):
             pins.update(_requirement_lines(text))
     pins.update(dict.fromkeys(definition.lines, ""))
@@ -107,17 +107,6 @@ def _read_lockfile(definition: Definition) -> str:
         raise LockfileMissing(
             f"`{definition.title}` has no lockfile: {_name(definition.lockfile, definition)} is missing",
             hint=f"run `invoke envs.lock {definition.key}`",
-        ) from error
-
-
-def _read_requirements(definition: Definition) -> dict[Path, str]:
-    try:
-        return requirement_files(definition.requirements)
-    except FileNotFoundError as error:
-        missing = _name(Path(str(error.filename)), definition)
-        raise RequirementsUnreadable(
-            f"`{definition.title}` needs the requirement file {missing}, which is missing",
-            hint="restore the file, or change `requirements` in workspace.toml",
         ) from error
 
 

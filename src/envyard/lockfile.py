@@ -15,15 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envyard.definition import Definition
-from envyard.errors import EnvyardError, RequirementsConflict
+from envyard.errors import EnvyardError, RequirementsConflict, RequirementsUnreadable
 from envyard.events import Warned
 from envyard.installers.base import Work
 from envyard.installers.uv import Uv
 from envyard.interpreter import find_interpreter
 from envyard.platforms import PLATFORMS, Platform, this_platform
-from envyard.requirements import INPUTS_PREFIX, Pin, inputs_digest, parse_lockfile
+from envyard.requirements import INPUTS_PREFIX, Pin, inputs_digest, load_text, parse_lockfile
 from envyard.store import Store, replacing, storage_errors
 
+_HASH = re.compile(r"sha(?:256:[0-9a-f]{64}|384:[0-9a-f]{96}|512:[0-9a-f]{128})")
+_VERSION = re.compile(r"(?:\d+!)?\d+(?:\.\d+)*[0-9a-z.+-]*", re.IGNORECASE)
 _ROUNDS = 3  # adding packages for one platform may pull in others; torch needs one round
 
 
@@ -65,14 +67,15 @@ def write_lockfile(
 ) -> bool:
     """Resolve and write `definition.lockfile`; True when its content changed. The old one stays on any failure.
 
-    Raises `RequirementsConflict`, `InstallFailed`, `InterpreterNotFound`.
+    Raises `RequirementsConflict`, `RequirementsUnreadable`, `InstallFailed`, `InterpreterNotFound`.
     """
     lockfile = definition.lockfile
     if lockfile is None:
         raise EnvyardError(f"`{definition.key}` has no `lockfile` in workspace.toml")
     minor = find_interpreter(definition.python).minor
+    digest = inputs_digest(definition)  # of the files as they are now; who changes them meanwhile locks again
     scratch = store.root / "cache" / f"lock-{os.urandom(4).hex()}"
-    old = lockfile.read_text(encoding="utf-8") if lockfile.is_file() else ""
+    old = _old_text(lockfile)
     try:
         with storage_errors(scratch):
             scratch.mkdir(parents=True)
@@ -80,17 +83,42 @@ def write_lockfile(
             given.lines.write_text("".join(f"{line}\n" for line in definition.lines), encoding="utf-8")
             given.platform_lines.write_text("", encoding="utf-8")
             if not upgrade:
-                given.output.write_text(old, encoding="utf-8")  # uv keeps these pins where it can
+                given.output.write_text(_preferences(old), encoding="utf-8")  # uv keeps these pins where it can
         text = _resolve(given, [PLATFORMS[name] for name in platforms], uv, work)
-        text = _with_header(text, definition, given)
+        text = _with_header(text, digest, given)
         if text == old:
             return False
         with replacing(lockfile) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+            temporary.write_text(text, encoding="utf-8", newline="\n")
         return True
     finally:
         with contextlib.suppress(Exception):
             store.discard(scratch)
+
+
+def _old_text(lockfile: Path) -> str:
+    """The lockfile as it is; one that cannot be read is as good as none, because it is written anew."""
+    try:
+        return load_text(lockfile)
+    except (FileNotFoundError, RequirementsUnreadable):
+        return ""
+
+
+def _preferences(text: str) -> str:
+    """The pins of a lockfile that are sound, for uv, which refuses a file with one line that is not.
+
+    A merge conflict or a truncated last line must not stop the command that repairs them.
+    """
+    from packaging.markers import InvalidMarker, Marker  # 75 ms, and only to lock
+
+    lines = []
+    for pin in parse_lockfile(text):
+        with contextlib.suppress(InvalidMarker):
+            marker = f" ; {Marker(pin.marker)}" if pin.marker else ""
+            hashes = "".join(f" --hash={value}" for value in pin.hashes if _HASH.fullmatch(value))
+            if _VERSION.fullmatch(pin.version):
+                lines.append(f"{pin.name}=={pin.version}{marker}{hashes}\n")
+    return "".join(lines)
 
 
 def _resolve(given: _Input, platforms: Sequence[Platform], uv: Uv, work: Work) -> str:
@@ -152,13 +180,13 @@ def _holds(marker: str, platform: Platform, minor: str) -> bool:
     return Marker(marker).evaluate({**common, **variables, "extra": "", "platform_release": "", "platform_version": ""})
 
 
-def _with_header(text: str, definition: Definition, given: _Input) -> str:
+def _with_header(text: str, digest: str, given: _Input) -> str:
     """The lockfile's text: the digest of its inputs below uv's header, and no name of a scratch file."""
     sources = {given.platform_lines: "what single platforms need", given.lines: "test-requirements in workspace.toml"}
     for path, words in sources.items():
-        text = text.replace(f"-r {_relative(path, definition.root)}", f"({words})")
+        text = text.replace(f"-r {_relative(path, given.definition.root)}", f"({words})")
     command, rest = re.split(r"(?m)^(?!#)", text, maxsplit=1)
-    return f"{command}{INPUTS_PREFIX}{inputs_digest(definition)}\n{rest}"
+    return f"{command}{INPUTS_PREFIX}{digest}\n{rest}"
 
 
 def _relative(path: Path, root: Path) -> str:

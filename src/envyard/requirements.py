@@ -92,7 +92,7 @@ def load_text(path: Path) -> str:
         problem = f"{path} cannot be read: {(error.strerror or str(error)).lower()}"
         raise RequirementsUnreadable(problem, hint="requirement files and lockfiles are text files") from error
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         what = f"has a byte in line {data.count(10, 0, error.start) + 1} that is not UTF-8"
         if data[:2] in (b"\xff\xfe", b"\xfe\xff"):  # `pip freeze > requirements.txt` in Windows PowerShell
@@ -103,21 +103,26 @@ def load_text(path: Path) -> str:
 def requirement_files(files: Sequence[Path]) -> dict[Path, str]:
     """The text of each file and of every file it includes with `-r` or `-c`, by absolute path.
 
-    Raises `FileNotFoundError` for a file that is not there, `RequirementsUnreadable` for one that is no UTF-8 text.
+    Raises `RequirementsUnreadable` for a file that is not there or is no UTF-8 text.
     """
     texts: dict[Path, str] = {}
-    queue = list(files)
+    queue = [(path, "") for path in files]
     while queue:
-        path = queue.pop(0)
+        path, origin = queue.pop(0)
         if path in texts:
             continue
-        texts[path] = text = load_text(path)
+        try:
+            texts[path] = text = load_text(path)
+        except FileNotFoundError as error:
+            problem = f"the requirement file {path} is missing{origin}"
+            raise RequirementsUnreadable(problem, hint="restore the file, or take out what asks for it") from error
         if path.suffix not in (".toml", ".py", ".cfg"):
             for entry in _entries(text):
                 match = _INCLUDE.match(entry)
                 if match and "://" not in match.group(1):
                     # normalised, or two files that include each other by `../` would never end
-                    queue.append(Path(os.path.normpath(path.parent / match.group(1).strip("\"'"))))
+                    included = os.path.normpath(path.parent / match.group(1).strip("\"'"))
+                    queue.append((Path(included), f", which {path.name} includes"))
     return texts
 
 

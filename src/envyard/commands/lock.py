@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envyard.definition import Definition, project_definition
-from envyard.errors import Cancelled, EnvyardError, ExitCode
+from envyard.errors import Cancelled, EnvyardError, ExitCode, RequirementsUnreadable
 from envyard.events import Listener, Phase, PhaseStarted, ignore
 from envyard.installers.base import Work
 from envyard.installers.uv import Uv, find_uv
 from envyard.lockfile import write_lockfile
 from envyard.process import Cancellation
 from envyard.project import Project, Workspace
-from envyard.requirements import changes, lockfile_is_stale, parse_lockfile, pin_versions
+from envyard.requirements import changes, load_text, lockfile_is_stale, parse_lockfile, pin_versions
 from envyard.store import Store
 
 _AT_A_TIME = 4  # resolving waits for the index most of the time
@@ -117,6 +117,9 @@ def _needs_lock(definition: Definition) -> bool:
 
 
 def _pins(definition: Definition) -> dict[str, str]:
-    if definition.lockfile is None or not definition.lockfile.is_file():
+    if definition.lockfile is None:
         return {}
-    return pin_versions(parse_lockfile(definition.lockfile.read_text(encoding="utf-8")))
+    try:
+        return pin_versions(parse_lockfile(load_text(definition.lockfile)))
+    except (OSError, RequirementsUnreadable):
+        return {}  # locking writes it anew

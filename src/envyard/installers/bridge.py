@@ -8,6 +8,9 @@ index are bridged, nothing else.
 from __future__ import annotations
 
 import configparser
+import contextlib
+import math
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,21 +19,24 @@ _OPTIONS = ("index-url", "extra-index-url", "find-links", "no-index", "cert", "t
 
 
 def pip_options(environment: Mapping[str, str]) -> dict[str, str]:
-    """pip's options as pip would see them: files from general to specific, then `PIP_*` variables."""
-    options: dict[str, str] = {}
+    """pip's options as `pip install` would see them: files from general to specific, then `PIP_*` variables.
+
+    A section `install` in any file goes before a section `global` in any other; empty values do not count.
+    """
+    sections: dict[str, dict[str, str]] = {"global": {}, "install": {}}
     for path in _configuration_files(environment):
         parser = configparser.RawConfigParser()
         try:
             parser.read(path, encoding="utf-8")
-        except (configparser.Error, UnicodeDecodeError):
+        except (OSError, configparser.Error, UnicodeDecodeError):
             continue  # pip itself will complain; uv can still work
-        for section in ("global", "install"):
+        for section, options in sections.items():
             if parser.has_section(section):
-                options.update({k: v for k, v in parser.items(section) if k in _OPTIONS})
-    for option in _OPTIONS:
-        value = environment.get(f"PIP_{option.upper().replace('-', '_')}")
-        if value:
-            options[option] = value
+                options.update({_option(name): value for name, value in parser.items(section)})
+    variables = {_option(name.removeprefix("PIP_")): value for name, value in environment.items() if name[:4] == "PIP_"}
+    options = {}
+    for source in (*sections.values(), variables):
+        options.update({name: value.strip() for name, value in source.items() if name in _OPTIONS and value.strip()})
     return options
 
 
@@ -39,25 +45,36 @@ def uv_variables(environment: Mapping[str, str]) -> dict[str, str]:
     options = pip_options(environment)
     variables: dict[str, str] = {}
     if "index-url" in options and "UV_INDEX_URL" not in environment:
-        variables["UV_DEFAULT_INDEX"] = options["index-url"].strip()
-    if "extra-index-url" in options and "UV_EXTRA_INDEX_URL" not in environment:
+        variables["UV_DEFAULT_INDEX"] = options["index-url"]
+    if "extra-index-url" in options and not environment.keys() & {"UV_INDEX", "UV_EXTRA_INDEX_URL"}:
         variables["UV_INDEX"] = " ".join(options["extra-index-url"].split())
         variables["UV_INDEX_STRATEGY"] = "unsafe-best-match"  # what pip does
     if "find-links" in options:
         variables["UV_FIND_LINKS"] = ",".join(options["find-links"].split())
-    if options.get("no-index", "").strip().lower() in ("1", "true", "yes", "on"):
-        variables["UV_NO_INDEX"] = "1"
     if "cert" in options:
-        variables["SSL_CERT_FILE"] = options["cert"].strip()
+        variables["SSL_CERT_FILE"] = options["cert"]
     if "timeout" in options:
-        variables["UV_HTTP_TIMEOUT"] = options["timeout"].strip()
+        with contextlib.suppress(ValueError, OverflowError):  # uv takes whole seconds only, pip also 2.5
+            variables["UV_HTTP_TIMEOUT"] = str(math.ceil(float(options["timeout"])))
     if "trusted-host" in options:
         variables["UV_INSECURE_HOST"] = " ".join(options["trusted-host"].split())
     return {name: value for name, value in variables.items() if name not in environment}
 
 
+def uv_arguments(environment: Mapping[str, str]) -> list[str]:
+    """What no `UV_*` variable can say: `--no-index`, unless the user names an index for uv."""
+    no_index = pip_options(environment).get("no-index", "").lower() in ("1", "true", "t", "yes", "y", "on")
+    named = environment.keys() & {"UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL"}
+    return ["--no-index"] if no_index and not named else []
+
+
+def _option(name: str) -> str:
+    """An option's name as pip compares it: `INDEX_URL`, `index_url` and `--index-url` are the same."""
+    return name.lower().replace("_", "-").removeprefix("--")
+
+
 def _configuration_files(environment: Mapping[str, str]) -> list[Path]:
-    """pip's configuration files that exist, from general to specific."""
+    """pip's configuration files that exist, from general to specific; PIP_CONFIG_FILE takes the place of the user's."""
     own = environment.get("PIP_CONFIG_FILE", "")
     if own in ("/dev/null", "nul", "NUL"):
         return []
@@ -67,11 +84,12 @@ def _configuration_files(environment: Mapping[str, str]) -> list[Path]:
         user = [home / "pip" / "pip.ini", Path(environment.get("APPDATA", str(home))) / "pip" / "pip.ini"]
     else:
         configuration_home = Path(environment.get("XDG_CONFIG_HOME") or home / ".config")
-        folders = [Path(part) for part in environment.get("XDG_CONFIG_DIRS", "/etc/xdg").split(":") if part]
+        folders = [Path(part) for part in (environment.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":") if part]
         system = [*(folder / "pip" / "pip.conf" for folder in folders), Path("/etc/pip.conf")]
         user = [home / ".pip" / "pip.conf", configuration_home / "pip" / "pip.conf"]
         if sys.platform == "darwin":
             system.insert(0, Path("/Library/Application Support/pip/pip.conf"))
             user.append(home / "Library" / "Application Support" / "pip" / "pip.conf")
-    candidates = [*system, *user, *([Path(own)] if own else [])]
+    specific = [Path(own)] if own and os.path.exists(own) else user
+    candidates = [*system, *specific]
     return [path for path in candidates if path.is_file()]

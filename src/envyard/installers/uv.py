@@ -16,7 +16,7 @@ from pathlib import Path
 
 from envyard.errors import EnvyardError, InstallFailed
 from envyard.installers.base import FetchPlan, NotCached, Plan, Work, progress_events
-from envyard.installers.bridge import uv_variables
+from envyard.installers.bridge import uv_arguments, uv_variables
 from envyard.installers.failures import Cause, explain
 from envyard.process import Completed, child_environment, run
 from envyard.requirements import load_text, parse_lockfile
@@ -144,13 +144,14 @@ class Uv:
         return self._uv(["pip", "compile", *arguments], work, folder, None).stdout
 
     def _uv(self, arguments: list[str], work: Work, folder: Path, plan: Plan | FetchPlan | None) -> Completed:
-        environment = child_environment({**uv_variables(os_environment()), "NO_COLOR": "1"})
+        caller = os_environment()
+        environment = child_environment({**uv_variables(caller), "NO_COLOR": "1"})
         if plan is not None:
             # pip's own wheel is found here; together with the user's folders, which an option would replace
             folders = [environment.get("UV_FIND_LINKS", ""), str(plan.seed_folder)]
             environment["UV_FIND_LINKS"] = ",".join(filter(None, folders))
         completed = work.run(
-            [self.program, *arguments],
+            [self.program, *arguments, *uv_arguments(caller)],
             cwd=folder,
             environment=environment,
             on_line=lambda line: work.tell(progress_events(work.key, line)),
