@@ -52,7 +52,7 @@ class EnvyardProgram(Program):
     def print_help(self) -> None:
         write("Usage: envyard TASK [NAME ...] [--options]")
         write("")
-        write("Makes and looks after the environments of the workspace around the current folder.")
+        write("Makes and looks after the environments of the workspace you are in.")
         write("`envyard --help TASK` explains one task.")
         write("")
         write("Options:\n")
