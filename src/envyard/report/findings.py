@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from envyard.commands.collect import RemovalResult, RollbackResult
@@ -47,9 +46,8 @@ def removal_table(result: RemovalResult, root: Path, style: Style, width: int | 
         for one in gone
     ]
     lines = table(columns, rows, width)
-    verb = "would be removed" if result.dry_run else "removed"
-    freed = "would be freed" if result.dry_run else "freed"
-    total = f"{count(len(gone), 'thing')} {verb}; {size(max(result.freed, 0))} {freed}"
+    freed = size(max(result.freed, 0))
+    total = f"{len(gone)} to remove, {freed} to free" if result.dry_run else f"{len(gone)} removed, {freed} freed"
     return "\n".join([style.strong(lines[0]), *lines[1:], "", total])
 
 
@@ -64,10 +62,6 @@ def rollback_text(result: RollbackResult, width: int | None) -> str:
             differences.insert(0, f"python {before.interpreter.version} -> {now.interpreter.version}")
         lines += hanging("packages: ", "; ".join(differences) or "the same", width)
     return "\n".join(lines)
-
-
-def names_of(keys: Sequence[str]) -> str:
-    return ", ".join(f"`{key}`" for key in keys)
 
 
 def _finding(finding: Finding, longest: int, style: Style, width: int | None) -> list[str]:

@@ -25,8 +25,8 @@ def setup_summary(result: SetupResult, style: Style, width: int | None) -> str:
         Column(title="project"),
         Column(title="result", paint=lambda text: _paint(text, style)),
         Column(title="time", right=True),
-        Column(title="python"),
-        Column(title="size", right=True),
+        Column(title="python", drop=2),
+        Column(title="size", right=True, drop=1),
         Column(title="why", fold=True),
     )
     lines = table(columns, [_row(outcome) for outcome in result.outcomes], width)
