@@ -69,7 +69,7 @@ def _check(store: Store, definition: Definition, options: Options, started: floa
     action, reasons = Action.PLANNED, reasons_to_build(health, options)
     if not options.force and not health.needs_build(update=options.update):
         link = definition.link
-        if link is None or published(store, link, environment) == Published.CURRENT:
+        if link is None or published(store, link, environment, definition.publish) == Published.CURRENT:
             action, reasons = Action.KEPT, health.reasons
         else:
             reasons = (f"{link.name} does not lead to the environment",)

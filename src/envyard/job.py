@@ -187,13 +187,16 @@ class Job:
         if self.definition.link is None:
             link_for_people(self.store, environment)
         else:
-            publish(
+            aside = publish(
                 self.store,
                 self.definition.link,
                 environment,
                 self.definition.publish,
                 replace_foreign=self.options.replace_foreign,
             )
+            if aside is not None:
+                message = f"what stood at {self.definition.link} is in {aside} now"
+                self.work.tell(Warned(key=self.definition.key, message=message))
         self.store.touch(self.definition.kind, self.definition.key)
 
     def _forget_old(self, pointer: Pointer) -> None:

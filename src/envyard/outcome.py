@@ -27,7 +27,7 @@ class Action(StrEnum):
 class Options:
     """`update` also rebuilds what works but is stale; `force` rebuilds all; `frozen` refuses a stale lockfile;
 
-    `replace_foreign` moves a folder that envyard did not make to the trash; `dry_run` only says what would be done;
+    `replace_foreign` sets a folder that envyard did not make aside; `dry_run` only says what would be done;
     `jobs` builds at a time (0: as many as there are environments, at most eight).
     """
 

@@ -1,15 +1,17 @@
 """Makes a generation visible as `<project>/venv`: a link (symlink, junction on Windows), or a copy where links fail.
 
-Nothing that envyard did not make is ever replaced: a real folder, or a link to somewhere else, is refused with
-`ForeignEnvironment`, or moved to the trash when the caller was told to (`--yes`).
+Nothing that envyard did not make is ever deleted: a real folder, or a link to somewhere else, is refused with
+`ForeignEnvironment`, or set aside in the store's folder `replaced` when the caller was told to (`--yes`).
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -18,7 +20,10 @@ from envyard.environment import COMMIT_FILE, Environment
 from envyard.errors import ForeignEnvironment
 from envyard.store import Store, storage_errors
 
+REPLACED = "replaced"  # in the store: what `--yes` took from its place, until `envs.prune` finds it a week later
+_STAMP = "%Y%m%d-%H%M%S"
 _COPYING = "envyard-is-copying"  # stands in a copy until it is whole
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # a copy would fail for the same reason, only later
 
 
 class Published(StrEnum):
@@ -30,13 +35,17 @@ class Published(StrEnum):
     FOREIGN = "foreign"
 
 
-def published(store: Store, link: Path, environment: Environment | None) -> Published:
-    """What stands at `link`, compared with the generation that should."""
+def published(store: Store, link: Path, environment: Environment | None, mode: str = "auto") -> Published:
+    """What stands at `link`, compared with the generation that should, in the form that `mode` demands."""
+    state = _published(store, link, environment)
+    wrong_form = mode != "auto" and (mode == "link") != _is_link(link)
+    return Published.OUTDATED if state == Published.CURRENT and wrong_form else state
+
+
+def _published(store: Store, link: Path, environment: Environment | None) -> Published:
     if _is_link(link):
-        # the folder of the link is resolved, because that is what a relative link starts from
-        folder = os.path.realpath(link.parent)
-        target = os.path.normpath(os.path.join(folder, os.readlink(link).removeprefix("\\\\?\\")))
-        if os.path.dirname(target) != os.path.realpath(store.generations):
+        target = _target(link)
+        if not _leads_into(store, link):
             return Published.FOREIGN if os.path.exists(target) else Published.OUTDATED
         same = environment is not None and os.path.basename(target) == environment.generation
         return Published.CURRENT if same and os.path.exists(target) else Published.OUTDATED
@@ -58,41 +67,73 @@ def refuse_foreign(store: Store, link: Path, key: str) -> None:
         what = "a link to somewhere else" if _is_link(link) else "a folder" if link.is_dir() else "a file"
         raise ForeignEnvironment(
             f"{link} is {what} that envyard did not make, so it was left alone",
-            hint=f"move it away, or run `invoke envs.setup {key} --yes` to move it to the trash of the store",
+            hint=f"move it away, or run `invoke envs.setup {key} --yes` to set it aside in {store.root / REPLACED}",
         )
 
 
-def publish(store: Store, link: Path, environment: Environment, mode: str, *, replace_foreign: bool) -> None:
+def publish(store: Store, link: Path, environment: Environment, mode: str, *, replace_foreign: bool) -> Path | None:
     """Make `link` show `environment`. `mode` is "link", "copy" or "auto" (link, else copy).
 
-    Raises `ForeignEnvironment`, and `StoreUnusable` for a folder that cannot be written.
+    Returns where something that envyard did not make was set aside. Raises `ForeignEnvironment`, and `StoreUnusable`
+    for a folder that cannot be written.
     """
-    state = published(store, link, environment)
-    if state == Published.CURRENT and (mode != "copy" or not _is_link(link)):
-        return
-    if state == Published.FOREIGN:
-        if not replace_foreign:
-            refuse_foreign(store, link, environment.key)
-        store.move_to_trash(link)
-    with storage_errors(link):
-        if mode in ("link", "auto"):
-            try:
-                _swap(store, link, lambda new: _make_link(environment.path, new))
-                return
-            except (OSError, NotImplementedError):
-                if mode == "link":
-                    raise
-        _swap(store, link, lambda new: _copy(environment.path, new))
+    state = published(store, link, environment, mode)
+    if state == Published.CURRENT:
+        return None
+    if state == Published.FOREIGN and not replace_foreign:
+        refuse_foreign(store, link, environment.key)
+    aside = _set_aside(store, link, environment.key) if state == Published.FOREIGN else None
+    try:
+        with storage_errors(link):
+            _make(store, link, environment, mode)
+    except BaseException:
+        if aside is not None and not os.path.lexists(link):
+            os.rename(aside, link)
+        raise
+    return aside
 
 
 def withdraw(store: Store, link: Path) -> bool:
     """Remove our link or copy; False when what stands there is not ours."""
     state = published(store, link, None)
-    if state == Published.FOREIGN:
+    if state == Published.FOREIGN or (_is_link(link) and not _leads_into(store, link)):
         return False
     if state == Published.OUTDATED:
-        _remove_ours(store, link)
+        with storage_errors(link):
+            _remove_ours(store, link)
     return True
+
+
+def replaced_at(path: Path) -> float | None:
+    """When something in `replaced` was set aside, in seconds since the epoch; None for what envyard did not put there."""
+    match = re.fullmatch(r".+-(\d{8}-\d{6})-[0-9a-f]{4}", path.name)
+    return time.mktime(time.strptime(match[1], _STAMP)) if match else None
+
+
+def _make(store: Store, link: Path, environment: Environment, mode: str) -> None:
+    if mode in ("link", "auto"):
+        try:
+            return _swap(store, link, lambda new: _make_link(environment.path, new))
+        except (OSError, NotImplementedError) as error:
+            if mode == "link" or (isinstance(error, OSError) and error.errno in _NO_ROOM):
+                raise
+    return _swap(store, link, lambda new: _copy(environment.path, new))
+
+
+def _set_aside(store: Store, link: Path, key: str) -> Path:
+    """Move what envyard did not make out of the way; on another device it is renamed beside its place."""
+    name = f"{key}-{time.strftime(_STAMP)}-{os.urandom(2).hex()}"
+    target = store.root / REPLACED / name
+    with storage_errors(link):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.rename(link, target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            target = link.with_name(f"{link.name}-replaced-{name}")
+            os.rename(link, target)
+    return target
 
 
 def link_for_people(store: Store, environment: Environment) -> None:
@@ -131,6 +172,17 @@ def _sweep(store: Store, link: Path) -> None:
                 _remove_ours(store, path)
 
 
+def _target(link: Path) -> str:
+    """Where a link leads, as an absolute path."""
+    folder = os.path.realpath(link.parent)  # because that is what a relative link starts from
+    return os.path.normpath(os.path.join(folder, os.readlink(link).removeprefix("\\\\?\\")))
+
+
+def _leads_into(store: Store, link: Path) -> bool:
+    """Whether a link leads to a generation of the store, be it there or not."""
+    return os.path.dirname(_target(link)) == os.path.realpath(store.generations)
+
+
 def _make_link(target: Path, link: Path) -> None:
     if os.name == "nt":
         import _winapi
@@ -146,12 +198,23 @@ def _copy(source: Path, target: Path) -> None:
     target.mkdir()
     (target / _COPYING).touch()
 
-    def ignore(folder: str, _names: list[str]) -> list[str]:
-        return [COMMIT_FILE] if folder == str(source) else []
-
-    shutil.copytree(source, target, symlinks=True, ignore=ignore, copy_function=_link_or_copy, dirs_exist_ok=True)
+    # no `shutil.copytree`: it goes on after an error, and forgets which it was
+    for folder, folders, names in os.walk(source, onerror=_raise):
+        into = os.path.join(target, os.path.relpath(folder, source))
+        for name in folders:
+            if os.path.islink(os.path.join(folder, name)):
+                os.symlink(os.readlink(os.path.join(folder, name)), os.path.join(into, name))
+            else:
+                os.mkdir(os.path.join(into, name))
+        for name in names:
+            if folder != str(source) or name != COMMIT_FILE:
+                _link_or_copy(os.path.join(folder, name), os.path.join(into, name))
     shutil.copyfile(source / COMMIT_FILE, target / COMMIT_FILE)
     (target / _COPYING).unlink()
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _link_or_copy(source: str, target: str) -> None:

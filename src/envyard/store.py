@@ -64,6 +64,7 @@ class Store:
         """Make the folders of the store. Raises `StoreUnusable`."""
         with storage_errors(self.root):
             for name in _FOLDERS:
+                _refuse_link(self.root / name)
                 (self.root / name).mkdir(parents=True, exist_ok=True)
             ignore = self.root / ".gitignore"
             if not ignore.exists():
@@ -249,6 +250,7 @@ class Store:
         folders = (self.generations, self.root / "leases", self.root / "cache")
         if path.parent not in folders or path.name in ("", ".", ".."):
             raise OutsideStore(f"refused to delete {path}: it does not belong to the store {self.root}")
+        _refuse_link(path.parent)
         return self.move_to_trash(path)
 
     def move_to_trash(self, path: Path) -> Path | None:
@@ -257,6 +259,7 @@ class Store:
         The caller has made sure that `path` may go. A link is moved as a link. What lies on another device is deleted
         at once, after it was renamed in its place.
         """
+        _refuse_link(self.trash)
         target = self.trash / f"{path.name}-{os.urandom(4).hex()}"
         with storage_errors(path):
             self.trash.mkdir(parents=True, exist_ok=True)
@@ -274,6 +277,7 @@ class Store:
 
     def empty_trash(self) -> list[str]:
         """Delete what is in the trash; returns what could not be deleted (a file in use: next time)."""
+        _refuse_link(self.trash)
         problems: list[str] = []
         for name in _names(self.trash):
             problems += remove_tree(self.trash / name)
@@ -303,6 +307,15 @@ def generation_name(value: object) -> str:
     if isinstance(value, str) and _GENERATION.fullmatch(value):
         return value
     raise ValueError(f"not the name of a generation: {value!r}")
+
+
+def _refuse_link(folder: Path) -> None:
+    """Raise `OutsideStore` for a folder of the store that somebody made a link: what is behind it is not ours."""
+    if os.path.islink(folder):
+        raise OutsideStore(
+            f"{folder} is a link, so nothing behind it is deleted",
+            hint="remove the link: the store makes a folder in its place",
+        )
 
 
 TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}")  # what `replacing` makes

@@ -9,17 +9,29 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from envyard.builder import audit
 from envyard.definition import Kind
 from envyard.environment import Environment
-from envyard.errors import EnvironmentInUse, EnvironmentMissing, EnvyardError, ExitCode, LockTimeout
+from envyard.errors import (
+    CommandFailed,
+    EnvironmentInUse,
+    EnvironmentMissing,
+    EnvyardError,
+    ExitCode,
+    LockTimeout,
+)
+from envyard.events import ignore
+from envyard.fetch import sweep_scratch
 from envyard.health import check_health
+from envyard.installers.base import Work
 from envyard.locks import ExclusiveLock, collect, in_use, read_holder
+from envyard.process import Cancellation
 from envyard.project import Project, Workspace
-from envyard.publish import publish, withdraw
+from envyard.publish import REPLACED, publish, refuse_foreign, replaced_at, withdraw
 from envyard.sizes import disk_use
 from envyard.store import Pointer, PointerInvalid, Store
 
-_LOG_SECONDS = 7 * 86400.0
+_KEPT_DAYS = 7  # logs of failed builds, and what was set aside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +122,7 @@ def prune(
         removals.append(_removal_of(store, before, kind, key, links.get(key, store.root / key), reason, dry_run))
     if not dry_run:
         _forget_logs(store)
+        sweep_scratch(store)
         store.sweep()
         store.empty_trash()
     return _finish(store, before, removals, dry_run)
@@ -118,7 +131,7 @@ def prune(
 def rollback(workspace: Workspace, project: Project) -> RollbackResult:
     """Make the previous generation the current one again; doing it twice is where you started.
 
-    Raises `EnvironmentMissing` when there is no usable previous generation.
+    Raises `EnvironmentMissing` when there is no previous generation that works, and `ForeignEnvironment`.
     """
     store = Store(workspace.store)
     kind, key = Kind.PROJECT, project.key
@@ -127,13 +140,10 @@ def rollback(workspace: Workspace, project: Project) -> RollbackResult:
             pointer = store.pointer(kind, key)
         except PointerInvalid:
             pointer = store.recover_pointer(kind, key)
-        previous = [env for name in (pointer.previous if pointer else ()) if (env := store.load(name)) is not None]
-        usable = [environment for environment in previous if check_health(environment, None).grade.usable]
-        if pointer is None or not usable:
-            raise EnvironmentMissing(
-                f"`{key}` has no previous environment to go back to", hint=f"run `invoke envs.setup {key}`"
-            )
-        now, before = usable[0], store.load(pointer.current)
+        now = _previous_environment(store, key, () if pointer is None else pointer.previous)
+        assert pointer is not None
+        refuse_foreign(store, project.link, key)
+        before = store.load(pointer.current)
         rest = tuple(name for name in pointer.previous if name != now.generation)
         store.write_pointer(
             Pointer(
@@ -148,6 +158,27 @@ def rollback(workspace: Workspace, project: Project) -> RollbackResult:
         publish(store, project.link, now, workspace.publish, replace_foreign=False)
         store.touch(kind, key)
     return RollbackResult(key=key, before=before, now=now)
+
+
+def _previous_environment(store: Store, key: str, previous: Sequence[str]) -> Environment:
+    """The newest of `previous` that is sound; nobody looked at it for long, so the size of every file is checked."""
+    why = f"`{key}` has no previous environment to go back to"
+    for name in previous:
+        environment = store.load(name)
+        health = check_health(environment, None)
+        if environment is None or not health.grade.usable:
+            why = f"the previous environment of `{key}` is {health.grade}: {'; '.join(health.reasons) or name}"
+            continue
+        work = Work(key=key, listener=ignore, cancellation=Cancellation())
+        try:
+            count = audit(environment.path, environment.path / environment.site_packages, work).problem_count
+        except CommandFailed as error:
+            why = error.message
+            continue
+        if not count:
+            return environment
+        why = f"the previous environment of `{key}` is damaged: {count} of its files are missing or changed"
+    raise EnvironmentMissing(why, hint=f"run `invoke envs.setup {key}`, which makes a new one when that is needed")
 
 
 def _removal_of(
@@ -228,6 +259,20 @@ def _prune_unreferenced(store: Store, dry_run: bool) -> list[Removal]:
     return removals
 
 
+def _prune_replaced(store: Store, dry_run: bool) -> list[Removal]:
+    """What `--yes` took from the place of a link, a week after."""
+    removals = []
+    folder = store.root / REPLACED
+    for path in sorted(folder.iterdir() if folder.is_dir() and not folder.is_symlink() else ()):
+        days = (time.time() - (replaced_at(path) or time.time())) / 86400
+        if days > _KEPT_DAYS:
+            reason = f"replaced {days:.0f} days ago"
+            removals.append(Removal(key="", what="replaced folder", path=path, bytes=0, reason=reason))
+            if not dry_run:
+                store.move_to_trash(path)
+    return removals
+
+
 def _prune_previous(store: Store, keep_size: int, dry_run: bool) -> list[Removal]:
     """Give up what is kept for a rollback while everything together is too large, least recently used first."""
     removals: list[Removal] = []
@@ -280,15 +325,17 @@ def _forget_logs(store: Store) -> None:
     for log in (store.root / "logs").glob("*.log"):
         generation = log.stem.rpartition("-")[2]
         with contextlib.suppress(OSError):
-            if store.load(generation) is None and log.stat().st_mtime < time.time() - _LOG_SECONDS:
+            if store.load(generation) is None and log.stat().st_mtime < time.time() - _KEPT_DAYS * 86400:
                 log.unlink()
 
 
 def _finish(store: Store, before: Sequence[Environment], removals: Sequence[Removal], dry_run: bool) -> RemovalResult:
     """`freed`: what only the removed generations used. The table of inodes was read before they went."""
     if dry_run:
-        gone = {removal.path.name for removal in removals} | {removal.key for removal in removals if not removal.error}
-        after = [env for env in before if env.generation not in gone and env.key not in gone]
+        done = [removal for removal in removals if not removal.error]
+        generations = {removal.path.name for removal in done if removal.what == "generation"}
+        keys = {removal.key for removal in done if removal.what == "environment"}
+        after = [env for env in before if env.generation not in generations and env.key not in keys]
     else:
         store.empty_trash()
         after = list(store.committed())

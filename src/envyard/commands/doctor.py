@@ -8,12 +8,13 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from envyard.builder import audit
 from envyard.commands.inspect import project_health
 from envyard.definition import Definition, Kind, project_definition
 from envyard.environment import Environment
-from envyard.errors import CommandFailed, EnvyardError, ExitCode
+from envyard.errors import CommandFailed, EnvyardError, ExitCode, RequirementsUnreadable
 from envyard.events import Listener, Phase, PhaseStarted, ignore
 from envyard.health import Grade
 from envyard.installers.base import Work
@@ -23,7 +24,7 @@ from envyard.process import Cancellation
 from envyard.project import Project, Workspace
 from envyard.provision import Action, Options, ensure_all
 from envyard.publish import Published, published
-from envyard.requirements import lockfile_is_stale
+from envyard.requirements import load_text, lockfile_is_stale
 from envyard.store import PointerInvalid, Store, storage_errors
 
 _AT_A_TIME = 4  # audits at a time; they wait for the disk
@@ -96,6 +97,12 @@ class _Examined:
     project: Project
     findings: tuple[Finding, ...]
     damaged: tuple[str, ...] = ()  # packages whose files differ from what was installed
+    drifted: bool = False
+
+    @property
+    def failing(self) -> set[str]:
+        """The checks that failed and that a build may heal."""
+        return {finding.check for finding in self.findings if not finding.ok and finding.check in _HEALED}
 
 
 def _check_store(store: Store) -> list[Finding]:
@@ -148,37 +155,43 @@ def _examine(
     environment = store.current(Kind.PROJECT, project.key)
     findings = [_check_lockfile(definition), _check_interpreter(definition), _check_pointer(store, project)]
     health = project_health(workspace, project, environment)
-    good = health.grade == Grade.OK
+    good, drifted = health.grade == Grade.OK, health.grade == Grade.DRIFTED
     findings.append(
         Finding(
             check="environment",
             key=project.key,
             ok=good,
             message=str(health.grade) if good else f"{health.grade}: {'; '.join(health.reasons)}",
-            fix="" if good else _setup(project, rebuild=health.grade == Grade.DRIFTED),
+            fix="" if good else _setup(project.key, rebuild=drifted),
         )
     )
     if environment is not None:
-        findings.append(_check_link(store, project, environment))
-    damaged: tuple[str, ...] = ()
+        findings.append(_check_link(store, definition, project.link, environment))
+    damaged: list[str] = []
     if environment is not None and health.grade.usable:
         work = Work(key=project.key, listener=listener, cancellation=cancellation)
         listener(PhaseStarted(key=project.key, phase=Phase.VERIFY, detail="every byte" if deep else "every size"))
-        finding, damaged = _check_files(environment, work, deep)
+        copied = published(store, project.link, environment, "copy") == Published.CURRENT
+        places = [environment.path, *([project.link] if copied else [])]
+        finding, damaged = _check_files(places, environment, work, deep)
         findings.append(finding)
-    return _Examined(project=project, findings=tuple(findings), damaged=damaged)
+    return _Examined(project=project, findings=tuple(findings), damaged=tuple(damaged), drifted=drifted)
 
 
 def _check_lockfile(definition: Definition) -> Finding:
     key = definition.key
     if definition.lockfile is None:
         return Finding(check="lockfile", key=key, ok=True, message="none declared: installs what the index has today")
-    if not definition.lockfile.is_file():
-        message = f"{definition.lockfile.name} is missing"
-        return Finding(check="lockfile", key=key, ok=False, message=message, fix=f"invoke envs.lock {key}")
+    fix = f"invoke envs.lock {key}"
+    try:
+        load_text(definition.lockfile)
+    except FileNotFoundError:
+        return Finding(check="lockfile", key=key, ok=False, message=f"{definition.lockfile.name} is missing", fix=fix)
+    except RequirementsUnreadable as error:
+        return Finding(check="lockfile", key=key, ok=False, message=error.message, fix=fix)
     if lockfile_is_stale(definition):
         message = f"{definition.lockfile.name} is older than its requirements"
-        return Finding(check="lockfile", key=key, ok=False, message=message, fix=f"invoke envs.lock {key}")
+        return Finding(check="lockfile", key=key, ok=False, message=message, fix=fix)
     return Finding(check="lockfile", key=key, ok=True, message=f"{definition.lockfile.name} is up to date")
 
 
@@ -192,15 +205,19 @@ def _check_interpreter(definition: Definition) -> Finding:
 
 
 def _check_pointer(store: Store, project: Project) -> Finding:
+    key, fix = project.key, _setup(project.key)
     try:
-        store.pointer(Kind.PROJECT, project.key)
+        pointer = store.pointer(Kind.PROJECT, key)
     except PointerInvalid as error:
-        return Finding(check="pointer", key=project.key, ok=False, message=str(error), fix=_setup(project))
-    return Finding(check="pointer", key=project.key, ok=True, message="readable")
+        return Finding(check="pointer", key=key, ok=False, message=str(error), fix=fix)
+    if pointer is not None and store.load(pointer.current) is None:
+        message = f"it leads to {pointer.current}, which is gone or has no sound commit file"
+        return Finding(check="pointer", key=key, ok=False, message=message, fix=fix)
+    return Finding(check="pointer", key=key, ok=True, message="readable")
 
 
-def _check_link(store: Store, project: Project, environment: Environment) -> Finding:
-    state = published(store, project.link, environment)
+def _check_link(store: Store, definition: Definition, link: Path, environment: Environment) -> Finding:
+    state = published(store, link, environment, definition.publish)
     words = {
         Published.CURRENT: "leads to the environment",
         Published.NOTHING: "is missing",
@@ -208,31 +225,29 @@ def _check_link(store: Store, project: Project, environment: Environment) -> Fin
         Published.FOREIGN: "was not made by envyard",
     }
     ok = state == Published.CURRENT
-    fix = "" if ok else f"{_setup(project)} --yes" if state == Published.FOREIGN else _setup(project)
-    return Finding(check="link", key=project.key, ok=ok, message=f"{project.link} {words[state]}", fix=fix)
+    fix = "" if ok else _setup(definition.key) + (" --yes" if state == Published.FOREIGN else "")
+    return Finding(check="link", key=definition.key, ok=ok, message=f"{link} {words[state]}", fix=fix)
 
 
-def _check_files(environment: Environment, work: Work, deep: bool) -> tuple[Finding, tuple[str, ...]]:
+def _check_files(places: Sequence[Path], environment: Environment, work: Work, deep: bool) -> tuple[Finding, list[str]]:
+    """The files of the generation, and of its copy where it is published as one; and the packages that are damaged."""
+    key = work.key
     try:
-        report = audit(environment.path, environment.path / environment.site_packages, work, deep=deep)
+        reports = [audit(path, path / environment.site_packages, work, deep=deep) for path in places]
     except CommandFailed as error:
-        finding = Finding(
-            check="files", key=work.key, ok=False, message=error.message, fix=f"invoke envs.setup {work.key} --rebuild"
-        )
-        return finding, ()
-    if not report.problem_count:
+        return Finding(check="files", key=key, ok=False, message=error.message, fix=_setup(key, rebuild=True)), []
+    count = sum(report.problem_count for report in reports)
+    if not count:
         how = "with its content" if deep else "with its size"
-        return Finding(check="files", key=work.key, ok=True, message=f"all {report.files} files are there {how}"), ()
-    examples = "; ".join(f"{file} {what}" for _name, file, what in report.problems[:3])
-    packages = {name.removesuffix(".dist-info").rpartition("-")[0] for name, _file, _what in report.problems}
-    finding = Finding(
-        check="files",
-        key=work.key,
-        ok=False,
-        message=f"{report.problem_count} files are missing or changed: {examples}",
-        fix=f"invoke envs.doctor {work.key} {'--deep ' if deep else ''}--fix",
-    )
-    return finding, tuple(sorted(package.replace("_", "-") for package in packages))
+        files = sum(report.files for report in reports)
+        return Finding(check="files", key=key, ok=True, message=f"all {files} files are there {how}"), []
+    problems = [problem for report in reports for problem in report.problems]
+    examples = "; ".join(f"{file} {what}" for _name, file, what in problems[:3])
+    packages = {name.removesuffix(".dist-info").rpartition("-")[0].replace("_", "-") for name, _file, _what in problems}
+    words = "1 file is" if count == 1 else f"{count} files are"
+    message = f"{words} missing or changed: {examples}"
+    fix = f"invoke envs.doctor {key} {'--deep ' if deep else ''}--fix"
+    return Finding(check="files", key=key, ok=False, message=message, fix=fix), sorted(packages)
 
 
 def _repair(
@@ -244,17 +259,15 @@ def _repair(
     cancellation: Cancellation,
 ) -> list[Finding]:
     """Rebuild what has a problem that a rebuild heals; a finding is marked as fixed when that worked."""
-    ill = [one for one in examined if any(not finding.ok and finding.check in _HEALED for finding in one.findings)]
+    ill = [one for one in examined if one.failing]
     damaged = sorted({package for one in ill for package in one.damaged})
     uv = find_uv()
     if damaged and uv is not None:
         uv.forget(damaged, Work(key="", listener=listener, cancellation=cancellation))
-    relink = {one.project.key for one in ill if {f.check for f in one.findings if not f.ok} <= {"link", "pointer"}}
     healed: set[str] = set()
-    for force in (False, True):
-        definitions = [
-            project_definition(workspace, one.project) for one in ill if (one.project.key not in relink) == force
-        ]
+    for force in (False, True):  # what is damaged inside looks sound from outside, so only that is forced
+        chosen = [one.project for one in ill if ("files" in one.failing or one.drifted) == force]
+        definitions = [project_definition(workspace, project) for project in chosen]
         options = Options(update=True, force=force)
         outcomes = ensure_all(store, definitions, options=options, listener=listener, cancellation=cancellation)
         healed |= {outcome.key for outcome in outcomes if outcome.action not in (Action.FAILED, Action.CANCELLED)}
@@ -266,5 +279,5 @@ def _repair(
     ]
 
 
-def _setup(project: Project, *, rebuild: bool = False) -> str:
-    return f"invoke envs.setup {project.key}{' --rebuild' if rebuild else ''}"
+def _setup(key: str, *, rebuild: bool = False) -> str:
+    return f"invoke envs.setup {key}{' --rebuild' if rebuild else ''}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from envyard.definition import project_definition
-from envyard.errors import ExitCode
+from envyard.errors import EnvyardError, ExitCode
 from envyard.events import Listener, ignore
 from envyard.process import Cancellation
 from envyard.project import Project, Workspace
@@ -48,10 +49,11 @@ def setup(
     store = Store(workspace.store)
     definitions = [project_definition(workspace, project) for project in projects]
     outcomes = ensure_all(store, definitions, options=options, listener=listener, cancellation=cancellation)
-    worked = any(outcome.action in (Action.BUILT, Action.REBUILT) for outcome in outcomes)
     disk = None
-    if worked:
-        store.sweep()
-        store.empty_trash()
+    if any(outcome.action in (Action.BUILT, Action.REBUILT, Action.FAILED) for outcome in outcomes):
+        with contextlib.suppress(EnvyardError, OSError):  # a full disk, for one: what failed is in the outcomes
+            store.sweep()
+            store.empty_trash()
+    if any(outcome.action in (Action.BUILT, Action.REBUILT) for outcome in outcomes):
         disk = disk_use(outcome.environment for outcome in outcomes if outcome.environment is not None)
     return SetupResult(outcomes=outcomes, seconds=time.monotonic() - started, disk=disk, dry_run=options.dry_run)

@@ -33,7 +33,7 @@ HELP = {
     "jobs": "Environments to build at a time (default: as many as there are, at most 8).",
     "json": "Print one JSON object on stdout, and no progress.",
     "dry_run": "Only say what would be done (also Invoke's own `--dry`).",
-    "yes": "Do not ask; move a `venv` that envyard did not make to the store's trash.",
+    "yes": "Do not ask; set a `venv` that envyard did not make aside in the store.",
     "rebuild": "Build anew, whatever is there.",
 }
 """What parameters of several commands do."""
