@@ -45,7 +45,9 @@ def register_sessions(folder: Path) -> None:
     try:
         workspace = load_workspace(folder)
     except EnvyardError as error:
-        sys.stderr.write(f"error: {error}\n")
+        from envyard.report import complain, render_error  # only mistakes need it
+
+        complain(render_error(error))
         sys.exit(error.exit_code)
     for project in workspace.projects:
         register = nox.session(
@@ -103,11 +105,16 @@ def _prepare(session: nox.Session, workspace: Workspace, project: Project) -> No
         _check(session, workspace, project)
         return
     from envyard.definition import project_definition
-    from envyard.provision import ensure  # not with `-R`, where every millisecond is felt
+    from envyard.provision import Action, ensure_all
     from envyard.store import Store
 
     logging.getLogger("virtualenv").setLevel(logging.WARNING)  # nox shows what every library has to say at DEBUG
-    ensure(Store(workspace.store), project_definition(workspace, project), listener=_listener(session))
+    definition = project_definition(workspace, project)
+    (outcome,) = ensure_all(Store(workspace.store), [definition], listener=_listener(session))
+    if outcome.error is not None:
+        raise outcome.error
+    if outcome.action == Action.KEPT and outcome.reasons:
+        session.warn(f"[{project.key}] {'; '.join(outcome.reasons)}")
 
 
 def _check(session: nox.Session, workspace: Workspace, project: Project) -> None:
@@ -199,38 +206,16 @@ def _sigterm_as_interrupt() -> Iterator[None]:
 
 def _listener(session: nox.Session) -> Listener:
     from envyard.events import OutputLine  # the events take 10 ms, which `nox -l` would notice
+    from envyard.report.lines import LineReporter
 
-    verbose = session._runner.global_config.verbose  # nox has no public word for it
+    tell = LineReporter(session.log)
+    if not session._runner.global_config.verbose:  # nox has no public word for it
+        return tell
 
-    def tell(event: Event) -> None:
-        line = event.line if verbose and isinstance(event, OutputLine) else _line(event)
-        if line:
-            session.log(f"[{event.key or 'workspace'}] {line}")
+    def tell_all(event: Event) -> None:
+        if isinstance(event, OutputLine):
+            session.log(f"[{event.key}] {event.line}")
+        else:
+            tell(event)
 
-    return tell
-
-
-def _line(event: Event) -> str:
-    """An event in words; "" for those that say nothing here (the end of a failed build is nox's own message)."""
-    from envyard import events
-
-    match event:
-        case events.BuildReasons(reasons=reasons):
-            return f"making its environment: {'; '.join(reasons)}"
-        case events.PhaseStarted(phase=phase, detail=detail):
-            return f"{phase} {detail}".rstrip()
-        case events.Waiting(holder_pid=pid, holder_host=host, holder_phase=phase, seconds=seconds):
-            who = f"process {pid} on {host} ({phase})" if pid else "another process"
-            return f"waiting for {who}, {seconds:.0f} s so far"
-        case events.DownloadStarted(package=package, size=size):
-            return f"downloading {package}" + (f" ({size / 1e6:.0f} MB)" if size else "")
-        case events.OutputLine(line=line) if line.lstrip().startswith(("Building ", "warning: ")):
-            return line.lstrip()
-        case events.Warned(message=message):
-            return f"warning: {message}"
-        case events.Finished(action="kept", message=message):
-            return message
-        case events.Finished(action=action, seconds=seconds) if action != "failed":
-            return f"{action} in {seconds:.1f} s"
-        case _:
-            return ""
+    return tell_all

@@ -189,7 +189,7 @@ def test_session_makes_the_environment_and_tests_in_it(nox_in: MakeNox) -> None:
     nox = nox_in({"alpha": plan("import demo\nself.assertIn('/.envs/g/', sys.executable)")})
     done = nox("-s", "alpha")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "[alpha] making its environment: first build" in done.stderr
+    assert "[alpha] why: first build" in done.stderr
     assert "virtualenv." not in done.stderr, "libraries have nothing to say to the user"
     assert "Ran 4 tests" in done.stdout
     assert audit_environment(nox.kit.venv("alpha")) == []
