@@ -11,6 +11,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from envyard.definition import Definition
 from envyard.installers.base import FetchPlan, Installer, Work
@@ -18,6 +19,9 @@ from envyard.interpreter import Interpreter
 from envyard.requirements import Pin, parse_lockfile
 from envyard.seeds import ensure_seed
 from envyard.store import Store, storage_errors
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 _SCRATCH = "fetch-"  # folders in the store's cache
 
@@ -36,7 +40,7 @@ def fetch(
     """
     pins = [pin for file in lockfiles for pin in parse_lockfile(file.read_text(encoding="utf-8"))]
     batches = split_batches(applicable(pins, interpreter))
-    _abandon_scratch(store)
+    _discard_scratch(store)
     scratch = store.root / "cache" / f"{_SCRATCH}{os.urandom(4).hex()}"
     try:
         with storage_errors(scratch):
@@ -58,31 +62,25 @@ def fetch(
 @contextlib.contextmanager
 def fetch_lock(store: Store, work: Work) -> Iterator[tuple[int, ...]]:
     """One fetch at a time in a store; yields the descriptors that the installer must inherit."""
-    import filelock
-
-    path = store.locks / "fetch.lock"
-    descriptors: list[int] = []
-    with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    lock = filelock.FileLock(path, thread_local=False, fallback_to_soft=False, on_acquired=descriptors.append)
-    while True:
-        try:
-            lock.acquire(timeout=0)
-            break
-        except filelock.Timeout:
-            work.cancellation.wait(0.05)
+    with storage_errors(store.locks):
+        store.locks.mkdir(parents=True, exist_ok=True)
+    lock, descriptors = _make_lock(store)
+    while not _try(lock):
+        work.cancellation.wait(0.05)
     try:
         yield tuple(descriptors)
     finally:
         lock.release()
 
 
-def _abandon_scratch(store: Store) -> None:
-    """What killed fetches left; the lock of the fetch says that none of them, nor a child of theirs, still runs."""
-    with contextlib.suppress(OSError):
-        for name in os.listdir(store.root / "cache"):
-            if name.startswith(_SCRATCH):
-                store.discard(store.root / "cache" / name)
+def sweep_scratch(store: Store) -> None:
+    """Discard what killed fetches left, unless somebody fetches just now."""
+    lock, _descriptors = _make_lock(store)
+    if store.locks.is_dir() and _try(lock):
+        try:
+            _discard_scratch(store)
+        finally:
+            lock.release()
 
 
 def applicable(pins: Sequence[Pin], interpreter: Interpreter) -> list[Pin]:
@@ -109,3 +107,33 @@ def split_batches(pins: Sequence[Pin]) -> list[list[Pin]]:
             batches.append([])
         batches[index].append(pin)
     return batches
+
+
+def _make_lock(store: Store) -> tuple[BaseFileLock, list[int]]:
+    """The lock of the fetch, not taken yet, and the list that will hold its descriptor."""
+    import filelock  # 80 ms, and only needed to build
+
+    descriptors: list[int] = []
+    path = store.locks / "fetch.lock"
+    return (
+        filelock.FileLock(path, thread_local=False, fallback_to_soft=False, on_acquired=descriptors.append),
+        descriptors,
+    )
+
+
+def _try(lock: BaseFileLock) -> bool:
+    import filelock
+
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        return False
+    return True
+
+
+def _discard_scratch(store: Store) -> None:
+    """Under the lock of the fetch, which says that no fetch, nor an orphaned child of one, still runs."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(store.root / "cache"):
+            if name.startswith(_SCRATCH):
+                store.discard(store.root / "cache" / name)

@@ -96,6 +96,7 @@ def _fetch_for(store: Store, jobs: Sequence[Job], cancellation: Cancellation) ->
     for group in groups.values():
         for job in group:
             job.tell_phase(Phase.FETCH)
+            job.lock.write_intent(phase=Phase.FETCH)
         with fetch_lock(store, work) as descriptors:
             inherited = tuple(fd for job in group for fd in job.lock.descriptors)
             waiting = tuple(job.definition.key for job in group)
