@@ -105,9 +105,12 @@ def withdraw(store: Store, link: Path) -> bool:
 
 
 def replaced_at(path: Path) -> float | None:
-    """When something in `replaced` was set aside, in seconds since the epoch; None for what envyard did not put there."""
+    """When something in `replaced` was set aside, in seconds since the epoch; None for other things."""
     match = re.fullmatch(r".+-(\d{8}-\d{6})-[0-9a-f]{4}", path.name)
-    return time.mktime(time.strptime(match[1], _STAMP)) if match else None
+    try:
+        return time.mktime(time.strptime(match[1], _STAMP)) if match else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _make(store: Store, link: Path, environment: Environment, mode: str) -> None:
