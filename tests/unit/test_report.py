@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from dataclasses import replace
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from envyard.health import Grade
 from envyard.interpreter import Interpreter
 from envyard.outcome import Action, Outcome
 from envyard.publish import Published
-from envyard.report import as_typed, render_error, started_as
+from envyard.report import as_typed, render_error, started_as, write
 from envyard.report.data import doctor_data, list_data, lock_data, removal_data, rollback_data, setup_data, show_data
 from envyard.report.findings import doctor_text, removal_table, rollback_text
 from envyard.report.summary import lock_summary, setup_summary
@@ -343,6 +343,15 @@ def test_an_error_keeps_to_the_width_of_the_terminal(monkeypatch: pytest.MonkeyP
         "  a b c d e f g h i j k l m n",
         "  o p q",
     ]
+
+
+def test_what_an_encoding_lacks_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    for encoding, expected in (("ascii", b"\\u2713 \\udcff\n"), ("utf-8", b"\xe2\x9c\x93 \\udcff\n")):
+        raw = BytesIO()
+        monkeypatch.setattr(sys, "stdout", TextIOWrapper(raw, encoding=encoding))
+        write("\u2713 \udcff")
+        sys.stdout.flush()
+        assert raw.getvalue() == expected
 
 
 def test_commands_in_messages_name_the_program_that_was_started() -> None:

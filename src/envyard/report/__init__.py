@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from typing import TextIO
 
 from envyard.errors import EnvyardError
 from envyard.report.text import Style, fold, hanging, width_of
@@ -15,14 +16,20 @@ from envyard.report.text import Style, fold, hanging, width_of
 
 def write(text: str) -> None:
     """Data: to stdout."""
-    sys.stdout.write(f"{text}\n")
+    _put(sys.stdout, text)
 
 
 def complain(text: str) -> None:
     """A message: to stderr, behind all that stdout has got so far."""
     sys.stdout.flush()
-    sys.stderr.write(f"{text}\n")
+    _put(sys.stderr, text)
     sys.stderr.flush()
+
+
+def _put(stream: TextIO, text: str) -> None:
+    """A line, whatever the encoding of `stream` lacks (Windows) and whatever bytes a path is made of."""
+    encoding = stream.encoding or "utf-8"
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
 def render_error(error: EnvyardError) -> str:

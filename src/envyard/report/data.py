@@ -21,7 +21,7 @@ Data = dict[str, Any]
 
 
 def as_json(data: Data) -> str:
-    return json.dumps(data, indent=2, ensure_ascii=False)
+    return json.dumps(data, indent=2)
 
 
 def setup_data(result: SetupResult, locked: LockResult | None = None) -> Data:
