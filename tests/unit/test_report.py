@@ -90,7 +90,16 @@ def test_sizes_are_short(number: int, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "0.0 s"), (9.94, "9.9 s"), (9.96, "10 s"), (59.6, "1 min 00 s"), (125, "2 min 05 s"), (11400, "3 h 10 min")],
+    [
+        (0, "0 ms"),
+        (0.0254, "25 ms"),
+        (0.0996, "0.1 s"),
+        (9.94, "9.9 s"),
+        (9.96, "10 s"),
+        (59.6, "1 min 00 s"),
+        (125, "2 min 05 s"),
+        (11400, "3 h 10 min"),
+    ],
 )
 def test_durations_are_short(seconds: float, text: str) -> None:
     assert duration(seconds) == text
@@ -242,7 +251,7 @@ def test_the_summary_keeps_to_the_width(width: int) -> None:
 
 def test_the_summary_of_nothing_to_do_says_so() -> None:
     result = SetupResult(outcomes=(outcome("alpha", Action.KEPT), outcome("beta", Action.KEPT)), seconds=0.012)
-    assert setup_summary(result, PLAIN, None).splitlines()[-1] == "2 kept, nothing to do in 0.0 s"
+    assert setup_summary(result, PLAIN, None).splitlines()[-1] == "2 kept, nothing to do in 12 ms"
 
 
 def test_a_dry_run_says_what_would_be_done() -> None:

@@ -47,10 +47,11 @@ class _Entry:
 
 
 class Board:
-    """Hears events and says what to show. `titles` are the names for people by env key."""
+    """Hears events and says what to show. `titles` are the names for people by env key, in the order to show."""
 
     def __init__(self, titles: Mapping[str, str], clock: Callable[[], float] = time.monotonic) -> None:
         self._titles, self._clock = titles, clock
+        self._order = {key: place for place, key in enumerate(titles)}
         self._entries: dict[str, _Entry] = {}
 
     @property
@@ -86,7 +87,8 @@ class Board:
         """At most `limit` lines: the common work, what goes on, what ended last; the rest is counted."""
         now = self._clock()
         common = [self._line("", self._entries[""], now)] if "" in self._entries and self._fetching() else []
-        entries = [(key, entry) for key, entry in self._entries.items() if key]
+        keys = sorted(filter(None, self._entries), key=lambda key: self._order.get(key, len(self._order)))
+        entries = [(key, self._entries[key]) for key in keys]
         going = [self._line(key, entry, now) for key, entry in entries if entry.finished is None]
         ended = [self._line(key, entry, now) for key, entry in entries if entry.finished is not None]
         lines = [*common, *going, *ended]

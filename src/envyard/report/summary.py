@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from envyard.commands.setup import SetupResult
 from envyard.outcome import Action, Outcome
 from envyard.report.table import Column, table
-from envyard.report.text import Style, count, duration, fold, size
+from envyard.report.text import Style, count, duration, size
 
 if TYPE_CHECKING:  # the resolver's modules cost as much as all the rest, and a set-up without news needs none of them
     from envyard.commands.lock import LockOutcome, LockResult
@@ -31,7 +31,10 @@ def setup_summary(result: SetupResult, style: Style, width: int | None) -> str:
     )
     lines = table(columns, [_row(outcome) for outcome in result.outcomes], width)
     lines[0] = style.strong(lines[0])
-    return "\n".join([*lines, "", *fold(_total(result), width)])
+    total = _total(result)
+    if width is not None and len(total) > width:
+        total = total.replace("; ", ";\n")
+    return "\n".join([*lines, "", total])
 
 
 def lock_summary(result: LockResult, style: Style, width: int | None) -> str:

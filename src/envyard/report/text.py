@@ -91,7 +91,9 @@ def size(number: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`0.3 s`, `12 s`, `2 min 05 s`, `3 h 10 min`."""
+    """`25 ms`, `0.3 s`, `12 s`, `2 min 05 s`, `3 h 10 min`."""
+    if seconds < 0.0995:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     if seconds < 59.5:
