@@ -48,8 +48,7 @@ def lock_summary(result: LockResult, style: Style, width: int | None) -> str:
         Column(title="changes", fold=True),
     )
     rows = [
-        (outcome.key, _lock_word(outcome), duration(outcome.seconds), "; ".join(outcome.changes))
-        for outcome in result.outcomes
+        (outcome.key, _lock_word(outcome), duration(outcome.seconds), _changes(outcome)) for outcome in result.outcomes
     ]
     lines = table(columns, rows, width)
     lines[0] = style.strong(lines[0])
@@ -100,6 +99,10 @@ def _total(result: SetupResult) -> str:
         text += f"; {size(disk.apparent)} of files in {size(disk.actual)} on disk"
         text += f", {size(disk.saved)} saved by sharing" if disk.saved else ""
     return text
+
+
+def _changes(outcome: LockOutcome) -> str:
+    return "; ".join(outcome.changes) or ("the same versions" if outcome.changed else "")
 
 
 def _lock_word(outcome: LockOutcome) -> str:

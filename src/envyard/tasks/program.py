@@ -28,7 +28,10 @@ _OPTIONS = (
 def run() -> None:
     """Run the command line of this process and end it with an `errors.ExitCode`."""
     started_as("envyard")
-    EnvyardProgram(name="envyard", binary="envyard", namespace=namespace, version=__version__).run()
+    program = EnvyardProgram(
+        name="envyard", binary="envyard", binary_names=["envyard"], namespace=namespace, version=__version__
+    )
+    program.run()
 
 
 class EnvyardProgram(Program):
