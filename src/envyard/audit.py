@@ -13,6 +13,7 @@ from __future__ import annotations
 import array
 import base64
 import csv
+import errno
 import hashlib
 import json
 import os
@@ -35,9 +36,13 @@ def main(arguments: list[str]) -> None:
         package, _, version = name[: -len(".dist-info")].rpartition("-")
         packages[package.replace("_", "-").replace(".", "-").lower()] = version
         _audit_distribution(site_packages, name, sizes, problems, deep)
+    unwritten = 0
     if "--inodes" in arguments:
-        with open(arguments[arguments.index("--inodes") + 1], "wb") as file:
-            inodes.tofile(file)
+        try:
+            with open(arguments[arguments.index("--inodes") + 1], "wb") as file:
+                inodes.tofile(file)
+        except OSError as error:
+            unwritten = error.errno or errno.EIO
     json.dump(
         {
             "version": "%d.%d.%d" % sys.version_info[:3],
@@ -48,6 +53,7 @@ def main(arguments: list[str]) -> None:
             "problem_count": len(problems),
             "files": len(sizes),
             "apparent_bytes": sum(sizes.values()),
+            "unwritten": unwritten,  # the error number of a table of inodes that could not be written
         },
         sys.stdout,
     )
@@ -66,7 +72,7 @@ def _audit_distribution(
     if not rows:
         problems.append([distribution, "RECORD", "is empty"])
     for row in rows:
-        if len(row) != 3:
+        if len(row) != 3 or not (row[2] == "" or row[2].isdigit()):
             problems.append([distribution, "RECORD", "is damaged"])
             return
         name, digest, size = row
@@ -85,9 +91,12 @@ def _audit_distribution(
 
 def _sha256(path: str) -> str:
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        for block in iter(lambda: file.read(1 << 20), b""):
-            digest.update(block)
+    try:
+        with open(path, "rb") as file:
+            for block in iter(lambda: file.read(1 << 20), b""):
+                digest.update(block)
+    except OSError:
+        return "unreadable"
     return "sha256=" + base64.urlsafe_b64encode(digest.digest()).decode().rstrip("=")
 
 

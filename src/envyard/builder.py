@@ -188,23 +188,19 @@ def create_environment(path: Path, interpreter: Interpreter, prompt: str, store:
     """
     from virtualenv import cli_run  # 170 ms, and only for environments that are built
 
-    with _virtualenv:
-        cli_run(
-            [
-                str(path),
-                "--python",
-                interpreter.executable,
-                "--no-seed",
-                "--no-venv-redirect",
-                "--no-vcs-ignore",
-                "--prompt",
-                prompt,
-                "--app-data",
-                str(store.root / "cache" / "virtualenv"),
-            ],
-            setup_logging=False,
-            env={name: value for name, value in child_environment().items() if not name.startswith("VIRTUALENV_")},
-        )
+    arguments = [str(path), "--python", interpreter.executable, "--prompt", prompt]
+    arguments += ["--no-seed", "--no-venv-redirect", "--no-vcs-ignore"]
+    arguments += ["--app-data", str(store.root / "cache" / "virtualenv")]
+    env = {name: value for name, value in child_environment().items() if not name.startswith("VIRTUALENV_")}
+    try:
+        with _virtualenv:
+            cli_run(arguments, setup_logging=False, env=env)
+    except (RuntimeError, SystemExit) as error:  # an interpreter that vanished, or that does not start any more
+        raise CommandFailed(
+            f"no environment can be made from {interpreter.executable}",
+            details=str(error).splitlines()[-3:],
+            hint="install that interpreter again, or change `python` in workspace.toml",
+        ) from error
     site_packages = site_packages_of(path, interpreter)
     for name in ("_envyard_site.py", "_envyard.pth"):
         source = resources.files("envyard").joinpath("site_hook", name)
@@ -225,7 +221,7 @@ def audit(
 ) -> AuditReport:
     """Check every file of every RECORD in the environment's own python (size; with `deep` sha256 too).
 
-    Raises `CommandFailed` when that python does not even start.
+    Raises `CommandFailed` when that python does not even start, `StoreUnusable` when `inodes` cannot be written.
     """
     command: list[str | Path] = [python_of(path), "-I", "-B", audit_script(), path, site_packages]
     command += ["--deep"] if deep else []
@@ -237,7 +233,11 @@ def audit(
         raise CommandFailed(
             f"the python of `{work.key}` does not work ({python_of(path)}, exit code {completed.returncode})",
             details=completed.stderr.splitlines()[-5:],
+            hint=f"run `invoke envs.setup {work.key} --rebuild`, or install its base interpreter again",
         ) from error
+    if data["unwritten"]:
+        with storage_errors(path):
+            raise OSError(data["unwritten"], os.strerror(data["unwritten"]), str(inodes))
     return AuditReport(
         version=data["version"],
         prefix=data["prefix"],

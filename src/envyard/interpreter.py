@@ -84,9 +84,12 @@ def _current_satisfies(request: str) -> bool:
 def _discover(request: str) -> Interpreter:
     from python_discovery import get_interpreter  # 40 ms, and only for environments that are built
 
-    found = get_interpreter(request, [getattr(sys, "_base_executable", sys.executable)])
-    if found is None:  # the shims of a version manager serve only versions that are switched on
-        found = get_interpreter(request, _version_manager_pythons(request))
+    try:
+        found = get_interpreter(request, [getattr(sys, "_base_executable", sys.executable)])
+        if found is None:  # the shims of a version manager serve only versions that are switched on
+            found = get_interpreter(request, _version_manager_pythons(request))
+    except RuntimeError:  # a file that does not tell its version
+        found = None
     if found is None or found.system_executable is None:
         if os.path.isabs(request):
             problem = "does not start" if os.path.exists(request) else "is not there"

@@ -32,7 +32,7 @@ _WORDS = {
         r"|reading a body|decoding response body|response body error",
         re.IGNORECASE,
     ),
-    Cause.UNREADABLE: re.compile(r"Couldn't parse requirement|Unexpected '|Unsupported (?:requirement|hash)"),
+    Cause.UNREADABLE: re.compile(r"Couldn't parse requirement|Unexpected '|Unsupported requirement|(?:ed|id) hash"),
     Cause.BUILD: re.compile(
         r"Failed to build|build backend returned|metadata from built wheel|Invalid `pyproject.toml`"
     ),
