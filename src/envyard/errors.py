@@ -53,7 +53,7 @@ class Cancelled(EnvyardError):
 
     exit_code = ExitCode.INTERRUPTED
 
-    def __init__(self, message: str = "stopped by the user; every environment is as it was before") -> None:
+    def __init__(self, message: str = "stopped by the user; what was not finished is as it was before") -> None:
         super().__init__(message)
 
 

@@ -92,7 +92,7 @@ class Warned(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished(Event):
-    """Work on one environment ended. `action` is an `EnsureAction` value ("kept", "built", "rebuilt", "failed")."""
+    """Work on one environment ended. `action` is an `Action` value, or "locked" or "checked"."""
 
     action: str
     seconds: float

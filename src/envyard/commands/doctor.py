@@ -15,7 +15,7 @@ from envyard.commands.inspect import project_health
 from envyard.definition import Definition, Kind, project_definition
 from envyard.environment import Environment
 from envyard.errors import CommandFailed, EnvyardError, ExitCode, RequirementsUnreadable
-from envyard.events import Listener, Phase, PhaseStarted, ignore
+from envyard.events import Finished, Listener, Phase, PhaseStarted, ignore
 from envyard.health import Grade
 from envyard.installers.base import Work
 from envyard.installers.uv import cache_device_warning, find_uv
@@ -173,8 +173,10 @@ def _examine(
         listener(PhaseStarted(key=project.key, phase=Phase.VERIFY, detail="every byte" if deep else "every size"))
         copied = published(store, project.link, environment, "copy") == Published.CURRENT
         places = [environment.path, *([project.link] if copied else [])]
+        started = time.monotonic()
         finding, damaged = _check_files(places, environment, work, deep)
         findings.append(finding)
+        listener(Finished(key=project.key, action="checked", seconds=time.monotonic() - started))
     return _Examined(project=project, findings=tuple(findings), damaged=tuple(damaged), drifted=drifted)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from envyard.definition import Definition, project_definition
 from envyard.errors import Cancelled, EnvyardError, ExitCode, RequirementsUnreadable
-from envyard.events import Listener, Phase, PhaseStarted, ignore
+from envyard.events import Finished, Listener, Phase, PhaseStarted, ignore
 from envyard.installers.base import Work
 from envyard.installers.uv import Uv, find_uv
 from envyard.lockfile import write_lockfile
@@ -102,12 +102,15 @@ def _lock_one(
         error = problem
     except OSError as problem:
         error = EnvyardError(f"`{definition.key}`: {problem.strerror or problem}: {problem.filename or ''}")
+    seconds = time.monotonic() - started
+    action = "failed" if error else "locked" if changed else "kept"
+    listener(Finished(key=definition.key, action=action, seconds=seconds, message=error.message if error else ""))
     return LockOutcome(
         key=definition.key,
         lockfile=definition.lockfile,
         changed=changed,
         changes=tuple(changes(before, _pins(definition))),
-        seconds=time.monotonic() - started,
+        seconds=seconds,
         error=error,
     )
 
