@@ -25,7 +25,7 @@ from envyard.locks import ExclusiveLock, Holder, collect
 from envyard.outcome import Action, Options, Outcome
 from envyard.process import Cancellation, environment_variable
 from envyard.publish import link_for_people, publish, refuse_foreign
-from envyard.store import KEEP_PREVIOUS, Pointer, Store
+from envyard.store import KEEP_PREVIOUS, Store
 
 
 class Job:
@@ -91,6 +91,7 @@ class Job:
         if not forced and not health.needs_build(update=self.options.update):
             assert environment is not None
             self._publish(environment)
+            self._forget_old()
             self._finish(Action.LINKED, environment, health.reasons)
             return
         self.reasons = reasons_to_build(health, self.options)
@@ -177,9 +178,9 @@ class Job:
             environment = self._build.commit()
         self._build = None
         first = self.health.grade == Grade.MISSING
-        pointer = self.store.point(environment, self.reasons)
+        self.store.point(environment, self.reasons)
         self._publish(environment)
-        self._forget_old(pointer)
+        self._forget_old()
         self._finish(Action.BUILT if first else Action.REBUILT, environment, self.reasons)
 
     def _publish(self, environment: Environment) -> None:
@@ -199,11 +200,13 @@ class Job:
                 self.work.tell(Warned(key=self.definition.key, message=message))
         self.store.touch(self.definition.kind, self.definition.key)
 
-    def _forget_old(self, pointer: Pointer) -> None:
+    def _forget_old(self) -> None:
         """Collect every generation but the current one and those kept for a rollback, unless somebody still uses it.
 
         Also one that a killed build had committed, but had not pointed to yet.
         """
+        pointer = self.store.pointer(self.definition.kind, self.definition.key)
+        assert pointer is not None, "written a moment ago, under the lock that is still held"
         kept = list(pointer.previous[:KEEP_PREVIOUS])
         for environment in list(self.store.committed()):
             if (environment.kind, environment.key) != (pointer.kind, pointer.key):

@@ -40,9 +40,10 @@ def versions(kit: WorkspaceKit, generation: str) -> dict[str, str]:
     return found
 
 
-def faults(kit: WorkspaceKit, key: str) -> list[str]:
+def faults(kit: WorkspaceKit, key: str, *, audited: set[str] | None = None) -> list[str]:
     """What is wrong with the environment of a project, by its link, its pointer and every file of its generations.
 
+    The content of every file is read; of the generations in `audited` only the sizes. `audited` gets the sound ones.
     Between two steps of a build the pointer may be one generation further than the link. An environment that was never
     published has neither, and nothing is wrong with it.
     """
@@ -53,7 +54,11 @@ def faults(kit: WorkspaceKit, key: str) -> list[str]:
         data = json.loads((kit.store / "g" / name / "env.json").read_bytes())
         if data["generation"] != name:
             problems.append(f"{name}: its commit file is that of {data['generation']}")
-        problems += [f"{name}: {problem}" for problem in audit_environment(kit.store / "g" / name)]
+        deep = audited is None or name not in audited
+        wrong = audit_environment(kit.store / "g" / name, deep)
+        problems += [f"{name}: {each}" for each in wrong]
+        if audited is not None and not wrong:
+            audited.add(name)
     points = pointer(kit, key)
     if points:
         problems += [f"pointer leads to {name}" for name in [points["current"]] if name not in names]

@@ -50,7 +50,7 @@ def setup(
     definitions = [project_definition(workspace, project) for project in projects]
     outcomes = ensure_all(store, definitions, options=options, listener=listener, cancellation=cancellation)
     disk = None
-    if any(outcome.action in (Action.BUILT, Action.REBUILT, Action.FAILED) for outcome in outcomes):
+    if any(outcome.action not in (Action.KEPT, Action.PLANNED) for outcome in outcomes):
         with contextlib.suppress(EnvyardError, OSError):  # a full disk, for one: what failed is in the outcomes
             store.sweep()
             store.empty_trash()
