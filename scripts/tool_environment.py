@@ -143,7 +143,10 @@ def link(folder: str) -> None:
 
             with contextlib.suppress(FileNotFoundError):
                 os.rmdir(LINK)  # removes a junction, and refuses a folder that holds anything
-            _winapi.CreateJunction(folder, LINK)
+            try:
+                _winapi.CreateJunction(folder, LINK)
+            except OSError:
+                os.rmdir(LINK)  # where junctions cannot be made, an empty folder is left of the attempt
         else:
             temporary = f"{LINK}.tmp"
             with contextlib.suppress(FileNotFoundError):

@@ -28,7 +28,7 @@ def exclusive_lock() -> Iterator[int]:
         next_report = started = time.monotonic()
         while not try_lock(descriptor):
             if time.monotonic() >= next_report:
-                tools.say(f"waiting for {holder()}; {time.monotonic() - started:.0f} s so far")
+                tools.say(f"waiting for {holder()}; waited {time.monotonic() - started:.0f} s")
                 next_report += 10
             time.sleep(0.1)
         write_json(HOLDER, {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()})
@@ -48,7 +48,8 @@ def try_lock(descriptor: int) -> bool:
 
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
+        # Windows is vague about the reason, and nothing else can go wrong with one byte of an open file.
+        if sys.platform != "win32" and error.errno not in (errno.EACCES, errno.EAGAIN):
             raise
         return False
     return True
@@ -59,9 +60,11 @@ def holder() -> str:
         with open(HOLDER, encoding="utf-8") as file:
             facts = json.load(file)
         seconds = time.time() - facts["since"]
-        return f"process {facts['pid']} on {facts['host']}, making the tool environment for {seconds:.0f} s"
+        return (
+            f"process {facts['pid']} on {facts['host']}, which has been making the tool environment for {seconds:.0f} s"
+        )
     except (OSError, ValueError, KeyError, TypeError):
-        return "another process, making the tool environment"
+        return "another process, which is making the tool environment"
 
 
 def write_json(path: str, facts: object) -> None:
