@@ -18,9 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 OWN_SESSIONS = {"lint", "tests", "types"}
 
-# In pieces, so that this file is not one of those it finds. Examples are from the home of `me`.
+# In pieces, so that this file is not one of those it finds. Examples are from `you`.
 REGISTRIES = ["pypi" + ".org", "files.python" + "hosted.org", "registry.npm" + "js", "download.py" + "torch"]
-HOMES = [r"/ro" + r"ot/", r"/ho" + r"me/(?!me/)\w", r"/Us" + r"ers/\w", r"[A-Za-z]:\\+Us" + r"ers\\"]
+HOMES = [r"/ro" + r"ot/", r"/ho" + r"me/(?!you/)\w", r"/Us" + r"ers/\w", r"[A-Za-z]:\\+Us" + r"ers\\"]
 
 
 def name_of(path: Path) -> str:
