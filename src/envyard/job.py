@@ -203,11 +203,12 @@ class Job:
     def _forget_old(self) -> None:
         """Collect every generation but the current one and those kept for a rollback, unless somebody still uses it.
 
-        Also one that a killed build had committed, but had not pointed to yet.
+        Kept is only what works. One that a killed build had committed, but had not pointed to yet, goes too.
         """
         pointer = self.store.pointer(self.definition.kind, self.definition.key)
         assert pointer is not None, "written a moment ago, under the lock that is still held"
-        kept = list(pointer.previous[:KEEP_PREVIOUS])
+        usable = [name for name in pointer.previous if check_health(self.store.load(name), None).grade.usable]
+        kept = usable[:KEEP_PREVIOUS]
         for environment in list(self.store.committed()):
             if (environment.kind, environment.key) != (pointer.kind, pointer.key):
                 continue

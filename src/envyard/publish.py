@@ -147,7 +147,7 @@ def link_for_people(store: Store, environment: Environment) -> None:
 
 def _swap(store: Store, link: Path, make: Callable[[Path], None]) -> None:
     """Put what `make` makes at `link`, in one step where a link replaces a link. Needs the exclusive lock."""
-    _sweep(store, link)
+    sweep_beside(store, link)
     new = link.with_name(f".{link.name}-{os.urandom(4).hex()}")
     try:
         make(new)
@@ -161,8 +161,11 @@ def _swap(store: Store, link: Path, make: Callable[[Path], None]) -> None:
         raise
 
 
-def _sweep(store: Store, link: Path) -> None:
-    """Remove what a killed `_swap` left beside `link`: a link into the store, or part of a copy."""
+def sweep_beside(store: Store, link: Path) -> None:
+    """Remove what a killed publication left beside `link`: a link into the store, or part of a copy.
+
+    Needs the exclusive lock.
+    """
     temporary = re.compile(re.escape(f".{link.name}-") + "[0-9a-f]{8}")
     for name in os.listdir(link.parent):
         if temporary.fullmatch(name):

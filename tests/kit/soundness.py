@@ -29,8 +29,8 @@ def pointer(kit: WorkspaceKit, key: str) -> dict[str, Any]:
 
 
 def generations(kit: WorkspaceKit) -> set[str]:
-    """The generations that exist: those with a commit file."""
-    return {path.parent.name for path in kit.store.glob("g/*/env.json")}
+    """The generations that exist: those with a whole commit file."""
+    return {path.parent.name for path in kit.store.glob("g/*/env.json") if _is_json(path)}
 
 
 def versions(kit: WorkspaceKit, generation: str) -> dict[str, str]:
@@ -152,6 +152,14 @@ class Watch:
             os.stat(self._link / "bin" / "python")
         except (OSError, ValueError) as error:
             self.problems.append(repr(error))
+
+
+def _is_json(path: Path) -> bool:
+    try:
+        json.loads(path.read_bytes())
+    except (FileNotFoundError, ValueError):
+        return False
+    return True
 
 
 def _read(path: Path) -> bytes:

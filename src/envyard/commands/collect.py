@@ -27,7 +27,7 @@ from envyard.installers.base import Work
 from envyard.locks import ExclusiveLock, collect, in_use, read_holder
 from envyard.process import Cancellation
 from envyard.project import Project, Workspace
-from envyard.publish import REPLACED, publish, refuse_foreign, replaced_at, withdraw
+from envyard.publish import REPLACED, publish, refuse_foreign, replaced_at, sweep_beside, withdraw
 from envyard.sizes import disk_use
 from envyard.store import Pointer, PointerInvalid, Store
 
@@ -71,7 +71,7 @@ class RollbackResult:
 def clean(workspace: Workspace, projects: Sequence[Project], *, dry_run: bool = False) -> RemovalResult:
     """Remove the environments of `projects`, all generations of them, unless a live process uses one."""
     store = Store(workspace.store)
-    before = list(store.committed())
+    before, used = _everything(store)
     removals = []
     for project in projects:
         mine = [env for env in before if env.kind == Kind.PROJECT and env.key == project.key]
@@ -89,7 +89,7 @@ def clean(workspace: Workspace, projects: Sequence[Project], *, dry_run: bool = 
         except EnvyardError as error:
             removal = replace(removal, error=error)
         removals.append(removal)
-    return _finish(store, before, removals, dry_run)
+    return _finish(store, before, used, removals, dry_run)
 
 
 def prune(
@@ -106,7 +106,7 @@ def prune(
     fits. Nothing that a live process uses is touched.
     """
     store = Store(workspace.store)
-    before = list(store.committed())
+    before, used = _everything(store)
     links = {project.key: project.link for project in workspace.projects}
     removals = [*_prune_abandoned(store, dry_run), *_prune_unreferenced(store, dry_run)]
     chosen: dict[tuple[Kind, str], str] = {}
@@ -120,12 +120,14 @@ def prune(
         chosen |= _over_size(store, keep_size, set(chosen))
     for (kind, key), reason in chosen.items():
         removals.append(_removal_of(store, before, kind, key, links.get(key, store.root / key), reason, dry_run))
+    removals += _prune_replaced(store, dry_run)
     if not dry_run:
         _forget_logs(store)
+        _sweep_links(store, workspace)
         sweep_scratch(store)
         store.sweep()
         store.empty_trash()
-    return _finish(store, before, removals, dry_run)
+    return _finish(store, before, used, removals, dry_run)
 
 
 def rollback(workspace: Workspace, project: Project) -> RollbackResult:
@@ -320,6 +322,12 @@ def _over_size(store: Store, keep_size: int, gone: set[tuple[Kind, str]]) -> dic
     return chosen
 
 
+def _sweep_links(store: Store, workspace: Workspace) -> None:
+    for project in workspace.projects if store.locks.is_dir() else ():
+        with contextlib.suppress(LockTimeout, OSError), _locked(store, Kind.PROJECT, project.key):
+            sweep_beside(store, project.link)
+
+
 def _forget_logs(store: Store) -> None:
     """Logs of builds whose generation is gone, after a week: a failed build is still worth reading about."""
     for log in (store.root / "logs").glob("*.log"):
@@ -329,8 +337,16 @@ def _forget_logs(store: Store) -> None:
                 log.unlink()
 
 
-def _finish(store: Store, before: Sequence[Environment], removals: Sequence[Removal], dry_run: bool) -> RemovalResult:
-    """`freed`: what only the removed generations used. The table of inodes was read before they went."""
+def _everything(store: Store) -> tuple[list[Environment], int]:
+    """Every generation, and the bytes that they take now: their tables of inodes go with them."""
+    environments = list(store.committed())
+    return environments, disk_use(environments).actual
+
+
+def _finish(
+    store: Store, before: Sequence[Environment], used: int, removals: Sequence[Removal], dry_run: bool
+) -> RemovalResult:
+    """`freed`: what only the removed generations used; `used` is what all of `before` took together."""
     if dry_run:
         done = [removal for removal in removals if not removal.error]
         generations = {removal.path.name for removal in done if removal.what == "generation"}
@@ -339,6 +355,4 @@ def _finish(store: Store, before: Sequence[Environment], removals: Sequence[Remo
     else:
         store.empty_trash()
         after = list(store.committed())
-    return RemovalResult(
-        removals=tuple(removals), freed=disk_use(before).actual - disk_use(after).actual, dry_run=dry_run
-    )
+    return RemovalResult(removals=tuple(removals), freed=used - disk_use(after).actual, dry_run=dry_run)
