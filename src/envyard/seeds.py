@@ -10,6 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from envyard.errors import InterpreterNotFound
 from envyard.store import Store, replacing
 
 
@@ -22,13 +23,20 @@ class Seed:
 
 
 def ensure_seed(store: Store, minor: str) -> Seed:
-    """The seed for a Python such as `3.11`, copied into the store if it is not there yet."""
+    """The seed for a Python such as `3.11`, copied into the store if it is not there yet.
+
+    Raises `InterpreterNotFound` for a Python that virtualenv has dropped.
+    """
     from virtualenv.seed.wheels.embed import (
         get_embed_wheel,
     )  # 170 ms, and only for environments that are built
 
     wheel = get_embed_wheel("pip", minor)
-    assert wheel is not None, f"virtualenv has no pip for Python {minor}"
+    if wheel is None:
+        raise InterpreterNotFound(
+            f"Python {minor} is too old: virtualenv, which makes the environments, has no pip for it any more",
+            hint="ask for a newer `python` in workspace.toml",
+        )
     name, content = Path(wheel.path).name, Path(wheel.path).read_bytes()
     folder = store.root / "cache" / "seed" / name.removesuffix(".whl")
     requirements = folder.with_name(f"{folder.name}.txt")

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from envyard.errors import InstallFailed
 from envyard.installers.base import FetchPlan, NotCached, Plan, Work, progress_events
 from envyard.installers.failures import Cause, explain
 from envyard.process import child_environment
+from envyard.requirements import canonical_name, load_text
 
 _WORDS = {
     Cause.WRONG_HASH: re.compile(r"DO NOT MATCH THE HASHES"),
@@ -102,7 +104,10 @@ def _unlocked_requirements(plan: Plan) -> list[str]:
 
 def _pyproject_requirements(path: Path, extras: tuple[str, ...], groups: tuple[str, ...]) -> list[str]:
     """The static dependencies of a `pyproject.toml`; pip has no option for them."""
-    data = tomllib.loads(path.read_text(encoding="utf-8"))
+    try:
+        data = tomllib.loads(load_text(path))
+    except tomllib.TOMLDecodeError as error:
+        raise InstallFailed(f"{path} is not valid TOML: {error}", hint=_CORRECT) from error
     project = data.get("project", {})
     if "dependencies" in project.get("dynamic", []):
         raise InstallFailed(
@@ -111,7 +116,31 @@ def _pyproject_requirements(path: Path, extras: tuple[str, ...], groups: tuple[s
         )
     lines = list(project.get("dependencies", []))
     for extra in extras:
-        lines += project.get("optional-dependencies", {}).get(extra, [])
+        lines += _named("extra", extra, project.get("optional-dependencies", {}), path)
     for group in groups:
-        lines += [line for line in data.get("dependency-groups", {}).get(group, []) if isinstance(line, str)]
+        lines += _group(group, data.get("dependency-groups", {}), path, ())
     return lines
+
+
+def _group(name: str, groups: Mapping[str, Any], path: Path, above: tuple[str, ...]) -> list[str]:
+    """The requirements of a dependency group and of the groups that it includes (PEP 735)."""
+    if canonical_name(name) in above:
+        raise InstallFailed(f"the dependency group `{name}` of {path} includes itself", hint=_CORRECT)
+    lines: list[str] = []
+    for entry in _named("dependency group", name, groups, path):
+        if isinstance(entry, str):
+            lines.append(entry)
+        elif isinstance(entry, dict) and isinstance(entry.get("include-group"), str):
+            lines += _group(entry["include-group"], groups, path, (*above, canonical_name(name)))
+    return lines
+
+
+def _named(what: str, name: str, tables: Mapping[str, Any], path: Path) -> list[Any]:
+    """The list that stands under `name`, in whatever spelling."""
+    for key, lines in tables.items():
+        if canonical_name(key) == canonical_name(name) and isinstance(lines, list):
+            return lines
+    raise InstallFailed(f"{path} has no {what} `{name}`", hint=_CORRECT)
+
+
+_CORRECT = "correct it, or `extras` and `groups` in workspace.toml"
