@@ -33,8 +33,8 @@ def main(arguments: list[str]) -> None:
         if not name.endswith(".dist-info"):
             continue
         distributions.append(name)
-        package, _, version = name[: -len(".dist-info")].rpartition("-")
-        packages[package.replace("_", "-").replace(".", "-").lower()] = version
+        package, version = _package_of(name)
+        packages[package] = version
         _audit_distribution(site_packages, name, sizes, problems, deep)
     unwritten = 0
     if "--inodes" in arguments:
@@ -51,12 +51,19 @@ def main(arguments: list[str]) -> None:
             "distributions": distributions,
             "problems": problems[:PROBLEMS_AT_MOST],
             "problem_count": len(problems),
+            "damaged": sorted({_package_of(problem[0])[0] for problem in problems}),
             "files": len(sizes),
             "apparent_bytes": sum(sizes.values()),
             "unwritten": unwritten,  # the error number of a table of inodes that could not be written
         },
         sys.stdout,
     )
+
+
+def _package_of(distribution: str) -> tuple[str, str]:
+    """Normalised name and version in the name of a `*.dist-info` folder."""
+    name, _, version = distribution[: -len(".dist-info")].rpartition("-")
+    return name.replace("_", "-").replace(".", "-").lower(), version
 
 
 def _audit_distribution(
@@ -71,11 +78,13 @@ def _audit_distribution(
         return
     if not rows:
         problems.append([distribution, "RECORD", "is empty"])
+    listed = set()
     for row in rows:
         if len(row) != 3 or not (row[2] == "" or row[2].isdigit()):
             problems.append([distribution, "RECORD", "is damaged"])
             return
         name, digest, size = row
+        listed.add(name)
         path = site_packages + "/" + name
         actual = sizes.get(path)
         if actual is None:  # `../../bin/x`, behind a link, or missing
@@ -87,6 +96,9 @@ def _audit_distribution(
             problems.append([distribution, name, "has %d bytes instead of %s" % (actual, size)])
         elif deep and digest.startswith("sha256=") and digest != _sha256(path):
             problems.append([distribution, name, "has other content than was installed"])
+    # every installer lists RECORD itself; what was cut off at the end of a line cannot be seen in another way
+    if rows and distribution + "/RECORD" not in listed:
+        problems.append([distribution, "RECORD", "is cut short"])
 
 
 def _sha256(path: str) -> str:

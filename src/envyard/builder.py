@@ -38,7 +38,8 @@ _virtualenv = threading.Lock()  # virtualenv's session is not meant for several 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditReport:
-    """What `audit.py` found: problems as (distribution folder, file, what), and what is installed."""
+    """What `audit.py` found: the first problems as (distribution folder, file, what), the packages with problems, and
+    what is installed."""
 
     version: str
     prefix: str
@@ -46,6 +47,7 @@ class AuditReport:
     distributions: tuple[str, ...]
     problems: tuple[tuple[str, str, str], ...]
     problem_count: int
+    damaged: tuple[str, ...]
     files: int
     apparent_bytes: int
 
@@ -176,6 +178,7 @@ class Build:
             raise EnvironmentIncomplete(
                 f"the new environment of `{self.definition.key}` is not complete: "
                 f"{report.problem_count} files are missing or damaged",
+                packages=report.damaged,
                 details=[f"{name}: {file} {what}" for name, file, what in report.problems[:8]],
                 hint="the installer's cache is damaged, or the disk is: run `uv cache clean`, then try again",
             )
@@ -245,6 +248,7 @@ def audit(
         distributions=tuple(data["distributions"]),
         problems=tuple((name, file, what) for name, file, what in data["problems"]),
         problem_count=data["problem_count"],
+        damaged=tuple(data["damaged"]),
         files=data["files"],
         apparent_bytes=data["apparent_bytes"],
     )

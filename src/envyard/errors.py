@@ -108,7 +108,14 @@ class InstallFailed(CommandFailed):
 
 
 class EnvironmentIncomplete(EnvyardError):
-    """Verification found missing or short files in an environment that was just built."""
+    """Files are missing or damaged in an environment that is being built, or in the cache that it is built from.
+
+    `packages` are those whose files they are.
+    """
+
+    def __init__(self, message: str, *, packages: Sequence[str], hint: str = "", details: Sequence[str] = ()) -> None:
+        super().__init__(message, hint=hint, details=details)
+        self.packages = tuple(packages)
 
 
 class EnvironmentMissing(EnvyardError):

@@ -25,6 +25,7 @@ from envyard.locks import ExclusiveLock, Holder, collect
 from envyard.outcome import Action, Options, Outcome
 from envyard.process import Cancellation, environment_variable
 from envyard.publish import link_for_people, publish, refuse_foreign
+from envyard.requirements import load_text, parse_lockfile
 from envyard.store import KEEP_PREVIOUS, Store
 
 
@@ -100,8 +101,7 @@ class Job:
         self.installer: Installer = choose_installer(self.definition.installer, self.interpreter)
         self._create()
         try:
-            assert self._build is not None
-            self._build.install(offline=True)
+            self._install(offline=True)
         except NotCached:
             self.lacking = True
             return
@@ -109,11 +109,10 @@ class Job:
 
     def build_fetched(self) -> None:
         """After the common fetch: from the cache again; online only when the fetch did not bring everything."""
-        assert self._build is not None
         try:
-            self._build.install(offline=True)
+            self._install(offline=True)
         except NotCached:
-            self._install_online()
+            self._install(offline=False)
         self._complete()
 
     def fail(self, error: EnvyardError) -> None:
@@ -153,10 +152,37 @@ class Job:
         )
         self._build.create()
 
-    def _install_online(self) -> None:
+    def _install(self, *, offline: bool) -> None:
+        try:
+            self._fill(offline=offline)
+        except EnvironmentIncomplete as error:
+            self._start_over(error)
+
+    def _fill(self, *, offline: bool) -> None:
         assert self._build is not None
-        with fetch_lock(self.store, self.work) as descriptors:
-            self._build.install(offline=False, inherit=descriptors)
+        if offline:
+            self._build.install(offline=True)
+        else:
+            with fetch_lock(self.store, self.work) as descriptors:
+                self._build.install(offline=False, inherit=descriptors)
+
+    def _start_over(self, error: EnvironmentIncomplete) -> None:
+        """Drop what is damaged from the cache and build anew; should that not be all of it, drop everything."""
+        assert self._build is not None
+        pins = parse_lockfile(load_text(self._build.pins_file)) if self._build.pins_file else ()
+        last = error
+        for packages in (error.packages, sorted({*error.packages, *(pin.name for pin in pins)})):
+            message = f"damaged files in the cache ({', '.join(last.packages)}): once more"
+            self.work.tell(Warned(key=self.definition.key, message=message))
+            self.installer.forget(packages, self.work)
+            self._build.abandon()
+            self._create()
+            try:
+                self._fill(offline=False)
+                return
+            except EnvironmentIncomplete as again:
+                last = again
+        raise last
 
     def _complete(self) -> None:
         """Verify, commit, point, publish. A damaged cache is cleaned and the build done once more, from the start."""
@@ -164,17 +190,7 @@ class Job:
         try:
             environment = self._build.commit()
         except EnvironmentIncomplete as error:
-            packages = sorted({line.split("-")[0].replace("_", "-") for line in error.details})
-            self.work.tell(
-                Warned(
-                    key=self.definition.key,
-                    message=f"damaged files in the cache ({', '.join(packages)}): once more",
-                )
-            )
-            self.installer.forget(packages, self._build.work)
-            self._build.abandon()
-            self._create()
-            self._install_online()
+            self._start_over(error)
             environment = self._build.commit()
         self._build = None
         first = self.health.grade == Grade.MISSING

@@ -374,7 +374,18 @@ def test_one_call_heals(ruin: Ruin, happens: list[Callable[[Ruin], object]], kep
     assert settled(kit, KEY) == []
 
 
-@pytest.mark.parametrize(("happens", "kept"), RUINS.values(), ids=RUINS)
+BEFORE_AN_UPDATE = [
+    "an empty pointer",
+    "neither pointer nor link",
+    "a link to nothing",
+    "a truncated commit file",
+    "a generation that is gone",
+    "a generation without packages",
+    "an abandoned build",
+]
+
+
+@pytest.mark.parametrize(("happens", "kept"), [RUINS[name] for name in BEFORE_AN_UPDATE], ids=BEFORE_AN_UPDATE)
 def test_the_next_update_heals_too(ruin: Ruin, happens: list[Callable[[Ruin], object]], kept: bool) -> None:
     kit = ruin.kit
     kit.pin(KEY, "demo", "2.0" if kit.pins(KEY)["demo"] == "1.0" else "1.0")
@@ -387,3 +398,67 @@ def test_the_next_update_heals_too(ruin: Ruin, happens: list[Callable[[Ruin], ob
     make_old(kit)
     Engine(kit).prune()
     assert litter(kit) == []
+
+
+# --- caches that a power loss damaged
+
+
+def damage_below(folder: Path, damage: Callable[[Path], object]) -> None:
+    files = files_below(folder)
+    assert files, f"nothing in {folder}"
+    for file in files:
+        damage(file)
+
+
+def cut_apart(path: Path) -> None:
+    """Half a file in its place; the environments, which hold the same file by a hard link, keep the whole."""
+    half = path.read_bytes()[: path.stat().st_size // 2]
+    path.unlink()
+    path.write_bytes(half)
+
+
+def emptied(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def emptied_apart(path: Path) -> None:
+    path.unlink()
+    path.touch()
+
+
+def damage_records(ruin: Ruin, shorten: Callable[[list[str]], list[str]]) -> None:
+    record = next(installer_cache(ruin).glob(f"*/demo-{ruin.kit.pins(KEY)['demo']}.dist-info/RECORD"))
+    lines = record.read_text().splitlines(keepends=True)
+    record.unlink()
+    record.write_text("".join(shorten(lines)))
+
+
+def installer_cache(ruin: Ruin) -> Path:
+    return Path(ruin.kit.env["UV_CACHE_DIR"]) / "archive-v0"
+
+
+CACHES: dict[str, Callable[[Ruin], None]] = {
+    "pip's wheel cut in half": lambda ruin: truncated(next(ruin.store.glob("cache/seed/*/pip-*.whl"))),
+    "pip's wheel of zeros": lambda ruin: zeros(next(ruin.store.glob("cache/seed/*/pip-*.whl"))),
+    "pip's pin empty": lambda ruin: emptied(next(ruin.store.glob("cache/seed/*.txt"))),
+    "pip's wheel without pin": lambda ruin: next(ruin.store.glob("cache/seed/*.txt")).unlink(),
+    "what virtualenv remembers of interpreters": lambda ruin: damage_below(ruin.store / "cache/virtualenv", truncated),
+    "half of a RECORD, up to the end of a line": lambda ruin: damage_records(ruin, lambda lines: lines[:-2]),
+    "a RECORD with nothing in it": lambda ruin: damage_records(ruin, lambda _lines: []),
+    "empty files, as after a power loss": lambda ruin: damage_below(installer_cache(ruin), emptied_apart),
+    "half of every installed file": lambda ruin: damage_below(installer_cache(ruin), cut_apart),
+    "the installer's cache gone": lambda ruin: shutil.rmtree(ruin.kit.env["UV_CACHE_DIR"]),
+}
+
+
+def zeros(path: Path) -> None:
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+@pytest.mark.parametrize("happens", CACHES.values(), ids=CACHES)
+def test_a_damaged_cache_needs_no_manual_clean_up(ruin: Ruin, happens: Callable[[Ruin], None]) -> None:
+    kit = ruin.kit
+    happens(ruin)
+    Engine(kit).build(force=True)
+    assert settled(kit, KEY) == []
+    assert pointer(kit, KEY)["current"] != ruin.current.name

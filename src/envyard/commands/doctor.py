@@ -245,7 +245,7 @@ def _check_files(places: Sequence[Path], environment: Environment, work: Work, d
         return Finding(check="files", key=key, ok=True, message=f"all {files} files are there {how}"), []
     problems = [problem for report in reports for problem in report.problems]
     examples = "; ".join(f"{file} {what}" for _name, file, what in problems[:3])
-    packages = {name.removesuffix(".dist-info").rpartition("-")[0].replace("_", "-") for name, _file, _what in problems}
+    packages = {package for report in reports for package in report.damaged}
     words = "1 file is" if count == 1 else f"{count} files are"
     message = f"{words} missing or changed: {examples}"
     fix = f"invoke envs.doctor {key} {'--deep ' if deep else ''}--fix"

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from envyard.errors import EnvyardError, InstallFailed
+from envyard.errors import EnvironmentIncomplete, EnvyardError, InstallFailed
 from envyard.installers.base import FetchPlan, NotCached, Plan, Work, progress_events
 from envyard.installers.bridge import uv_arguments, uv_variables
 from envyard.installers.failures import Cause, explain
@@ -23,6 +23,9 @@ from envyard.requirements import load_text, parse_lockfile
 
 _NOT_CACHED = re.compile(
     r"network (?:was|connectivity is) disabled|not found in the cache|No solution found when resolving", re.IGNORECASE
+)
+_DAMAGED = re.compile(
+    r"Failed to install: \S+ \(([\w.-]+)==.*\n(?:.*\n)*?.*(?:wheel is invalid|`RECORD`|`METADATA`|`WHEEL`|No such file)"
 )
 _WORDS = {
     Cause.WRONG_HASH: re.compile(r"Hash mismatch"),
@@ -202,7 +205,16 @@ def explain_failure(work: Work, completed: Completed, *, offline: bool) -> Envya
     # An index page in the cache may be older than the lockfile: "no version" then says nothing about the index.
     if offline and _NOT_CACHED.search(completed.stderr):
         return NotCached(f"`{work.key}` needs packages that are not in the cache")
-    return explain("uv", work, completed, _WORDS)
+    error = explain("uv", work, completed, _WORDS)
+    damaged = _DAMAGED.search(completed.stderr)
+    if damaged and type(error) is InstallFailed:
+        return EnvironmentIncomplete(
+            f"the files of `{damaged[1]}`, which `{work.key}` needs, are damaged",
+            packages=[damaged[1]],
+            details=error.details,
+            hint="they are so on the index too, or the disk is: fetching them anew did not help",
+        )
+    return error
 
 
 def os_environment() -> dict[str, str]:
