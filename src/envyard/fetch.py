@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envyard.definition import Definition
-from envyard.installers.base import FetchPlan, Installer, Work
+from envyard.installers.base import ANCESTORS, FetchPlan, Installer, Work
 from envyard.interpreter import Interpreter
+from envyard.process import environment_variable
 from envyard.requirements import Pin, parse_lockfile
 from envyard.seeds import ensure_seed
 from envyard.store import Store, storage_errors
@@ -40,7 +41,6 @@ def fetch(
     """
     pins = [pin for file in lockfiles for pin in parse_lockfile(file.read_text(encoding="utf-8"))]
     batches = split_batches(applicable(pins, interpreter))
-    _discard_scratch(store)
     scratch = store.root / "cache" / f"{_SCRATCH}{os.urandom(4).hex()}"
     try:
         with storage_errors(scratch):
@@ -61,13 +61,20 @@ def fetch(
 
 @contextlib.contextmanager
 def fetch_lock(store: Store, work: Work) -> Iterator[tuple[int, ...]]:
-    """One fetch at a time in a store; yields the descriptors that the installer must inherit."""
+    """One fetch at a time in a store; yields the descriptors that the installer must inherit.
+
+    Not so within the build of another environment, which may hold the lock and waits for this process.
+    """
+    if environment_variable(ANCESTORS):
+        yield ()
+        return
     with storage_errors(store.locks):
         store.locks.mkdir(parents=True, exist_ok=True)
     lock, descriptors = _make_lock(store)
     while not _try(lock):
         work.cancellation.wait(0.05)
     try:
+        _discard_scratch(store)
         yield tuple(descriptors)
     finally:
         lock.release()
