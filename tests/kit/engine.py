@@ -27,7 +27,7 @@ from kit.audit import audit_environment, installed
 from kit.isolation import environment as variables
 from kit.workspaces import WorkspaceKit
 
-_LASTING = ("seed", "virtualenv")  # in the cache of a store
+_LASTING = ("seed", "virtualenv", "lines-")  # in the cache of a store
 
 
 class Engine:
@@ -90,7 +90,7 @@ class Engine:
         found = [f"g/{name}" for name in store.uncommitted()]
         for folder in (store.trash, store.root / "cache"):
             if folder.is_dir():
-                found += [f"{folder.name}/{name}" for name in os.listdir(folder) if name not in _LASTING]
+                found += [f"{folder.name}/{name}" for name in os.listdir(folder) if not name.startswith(_LASTING)]
         for project in self.workspace().projects:
             found += [str(path) for path in project.path.glob(".venv-*")]
         return found

@@ -48,20 +48,18 @@ class Pip:
         definition = plan.definition
         if offline:
             raise NotCached(f"pip installs `{work.key}` from the index")
-        wheel = next(plan.seed_folder.glob("pip-*.whl"))
-        self._run(
-            [plan.python, f"{wheel}/pip", "install", "--no-index", "--no-deps", str(wheel)],
-            plan.fixed_folder,
-            work,
-        )
-        pip: list[str | Path] = [plan.python, "-m", "pip", "install"]
         if definition.lockfile is not None:
-            self._run([*pip, "--no-deps", "-r", str(definition.lockfile)], plan.fixed_folder, work)
+            requirements, folder = ["--no-deps", "-r", str(definition.lockfile)], plan.fixed_folder
         else:
+            # Paths in a hand-written requirement file are relative to the project.
+            requirements = _unlocked_requirements(plan)
             folder = definition.link.parent if definition.link else definition.root
-            arguments = _unlocked_requirements(plan)
-            if arguments:
-                self._run([*pip, *arguments], folder, work)
+        wheel = next(plan.seed_folder.glob("pip-*.whl"))
+        seed: list[str | Path] = [plan.python, f"{wheel}/pip", "install", "--no-index", "--no-deps", str(wheel)]
+        self._run(seed, plan.fixed_folder, work)
+        pip: list[str | Path] = [plan.python, "-m", "pip", "install"]
+        if requirements:
+            self._run([*pip, *requirements], folder, work)
         if definition.lockfile is not None and definition.editable is not None:
             self._run([*pip, "--no-deps", "--editable", str(definition.editable)], plan.fixed_folder, work)
 
