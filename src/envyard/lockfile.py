@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +21,15 @@ from envyard.events import Warned
 from envyard.installers.base import Work
 from envyard.installers.uv import Uv
 from envyard.interpreter import find_interpreter
+from envyard.longpath import remove_tree
 from envyard.platforms import PLATFORMS, Platform, this_platform
 from envyard.requirements import INPUTS_PREFIX, Pin, inputs_digest, load_text, parse_lockfile
 from envyard.store import Store, replacing, storage_errors
 
 _HASH = re.compile(r"sha(?:256:[0-9a-f]{64}|384:[0-9a-f]{96}|512:[0-9a-f]{128})")
 _VERSION = re.compile(r"(?:\d+!)?\d+(?:\.\d+)*[0-9a-z.+-]*", re.IGNORECASE)
+_SCRATCH = "lock-"  # folders in the store's cache
+_LONG = 86400.0  # seconds; no resolution takes so long
 _ROUNDS = 3  # adding packages for one platform may pull in others; torch needs one round
 
 
@@ -43,8 +47,10 @@ class _Input:
         arguments += [_relative(path, definition.root) for path in extra_files]
         for extra in definition.extras:
             arguments += ["--extra", extra]
-        for group in definition.groups:
-            arguments += ["--group", group]
+        for path in definition.requirements:
+            if path.name == "pyproject.toml":  # without a path uv would look for the group in the folder it runs in
+                file = _relative(path, definition.root)
+                arguments += [part for group in definition.groups for part in ("--group", f"{file}:{group}")]
         if definition.torch_backend:
             arguments += ["--torch-backend", definition.torch_backend]
         return [*arguments, "--python-version", self.minor, "--quiet"]
@@ -74,7 +80,7 @@ def write_lockfile(
         raise EnvyardError(f"`{definition.key}` has no `lockfile` in workspace.toml")
     minor = find_interpreter(definition.python).minor
     digest = inputs_digest(definition)  # of the files as they are now; who changes them meanwhile locks again
-    scratch = store.root / "cache" / f"lock-{os.urandom(4).hex()}"
+    scratch = store.root / "cache" / f"{_SCRATCH}{os.urandom(4).hex()}"
     old = _old_text(lockfile)
     try:
         with storage_errors(scratch):
@@ -92,8 +98,17 @@ def write_lockfile(
             temporary.write_text(text, encoding="utf-8", newline="\n")
         return True
     finally:
-        with contextlib.suppress(Exception):
-            store.discard(scratch)
+        _remove_scratch(store, scratch)
+
+
+def _remove_scratch(store: Store, scratch: Path) -> None:
+    """This scratch folder, and those of commands that were killed long ago."""
+    with contextlib.suppress(OSError, EnvyardError):
+        folders = [path for path in scratch.parent.glob(f"{_SCRATCH}*") if path.stat().st_mtime < time.time() - _LONG]
+        for path in (*folders, scratch):
+            discarded = store.discard(path)
+            if discarded is not None:
+                remove_tree(discarded)
 
 
 def _old_text(lockfile: Path) -> str:
