@@ -190,7 +190,7 @@ def _torchy(index: LocalIndex, requires: Mapping[str, list[str]]) -> None:
         index.add("torchy", "1.0", python_tag=tag, requires=["alpha>=1", *requires.get(platform, [])])
 
 
-# Not macos-x86_64: that is the wheel whose metadata uv takes for all of them, so what only it needs is pinned everywhere.
+# Not macos-x86_64: uv takes the metadata of that wheel for all, so what only it needs is pinned everywhere.
 @pytest.mark.parametrize("platform", ["linux-x86_64", "linux-aarch64", "macos-arm64", "windows-x86_64"])
 def test_what_only_the_wheel_of_one_platform_needs_is_pinned_for_it_alone(
     workspace_kit: MakeWorkspace, local_index: LocalIndex, platform: str
