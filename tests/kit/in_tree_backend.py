@@ -14,13 +14,16 @@ import re
 import zipfile
 
 _NOT_SOURCES = ("tests", "venv", "build", "__pycache__")
-_OWN = {"pyproject.toml", "in_tree_backend.py", "PKG-INFO", "fail_with.txt"}
+_OWN = {"pyproject.toml", "in_tree_backend.py", "PKG-INFO", "fail_with.txt", "while_building.py"}
 
 
 def build_wheel(folder: str, config_settings: object = None, metadata_directory: object = None) -> str:
     if os.path.exists("fail_with.txt"):
         with open("fail_with.txt", encoding="utf-8") as stream:
             raise RuntimeError(stream.read())
+    if os.path.exists("while_building.py"):
+        with open("while_building.py", encoding="utf-8") as stream:
+            exec(stream.read(), {})
     return _write(folder, _sources())
 
 

@@ -62,10 +62,11 @@ def make_sdist(
     requires: Sequence[str] = (),
     requires_python: str = "",
     fail_with: str = "",
+    while_building: str = "",
 ) -> Path:
     """A source distribution that carries its own build backend, so that building it needs no index.
 
-    With `fail_with` the build ends with that message.
+    With `fail_with` the build ends with that message; `while_building` is Python that it runs.
     """
     module = _module_name(name)
     content = {
@@ -75,6 +76,8 @@ def make_sdist(
     }
     if fail_with:
         content["fail_with.txt"] = fail_with
+    if while_building:
+        content["while_building.py"] = while_building
     root = f"{module}-{version}"
     target = folder / f"{root}.tar.gz"
     folder.mkdir(parents=True, exist_ok=True)
