@@ -67,7 +67,7 @@ UV: Mapping[str, tuple[str, str]] = {
     "bad hash": ("error: Invalid hash digest length (expected 64, found 2)\n", "is not understood"),
     "broken build": (
         (
-            "   Building broken==1.0\nerror: Failed to build `broken==1.0`\n  cause: The build backend returned an error\n"
+            "   Building broken==1.0\nerror: Failed to build `broken==1.0`\n  cause: The build backend\n"
             '      Traceback (most recent call last):\n        File "<string>", line 8\n      RuntimeError: boom\n'
         ),
         "building `broken` for `alpha` failed",
