@@ -171,7 +171,8 @@ class Job:
         assert self._build is not None
         pins = parse_lockfile(load_text(self._build.pins_file)) if self._build.pins_file else ()
         last = error
-        for packages in (error.packages, sorted({*error.packages, *(pin.name for pin in pins)})):
+        everything = sorted({"pip", *error.packages, *(pin.name for pin in pins)})  # pip: the seed of every environment
+        for packages in (error.packages, everything):
             message = f"damaged files in the cache ({', '.join(last.packages)}): once more"
             self.work.tell(Warned(key=self.definition.key, message=message))
             self.installer.forget(packages, self.work)
