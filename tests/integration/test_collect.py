@@ -136,6 +136,16 @@ def test_clean_leaves_what_a_process_uses_and_takes_the_rest(workspace_kit: Make
     assert engine.generations() == set()
 
 
+def test_where_nothing_was_built_nothing_is_taken_away_or_made(workspace_kit: MakeWorkspace) -> None:
+    engine = Engine(workspace_kit({"alpha": ["demo==1.0"]}))
+
+    for result in (engine.clean(), engine.prune(unused_for=0, keep_size=0), engine.prune(dry_run=True)):
+        assert (result.removals, result.freed, result.exit_code) == ((), 0, ExitCode.DONE)
+    assert engine.rows()["alpha"].grade == Grade.MISSING
+    assert engine.show("alpha").environment is None
+    assert not engine.kit.store.exists()
+
+
 def test_freed_counts_only_what_no_other_environment_shares(workspace_kit: MakeWorkspace) -> None:
     engine = Engine(workspace_kit({"alpha": ["demo==1.0", "bulky==1.0"], "beta": ["bulky==1.0"]}))
     engine.build()
