@@ -21,6 +21,7 @@ class Cause(Enum):
     UNREACHABLE = auto()
     UNREADABLE = auto()
     BUILD = auto()
+    OFFLINE = auto()
     NOT_FOUND = auto()
     CONFLICT = auto()
 
@@ -125,6 +126,14 @@ def _build(work: Work, lines: list[str]) -> EnvyardError:
     )
 
 
+def _offline(work: Work, lines: list[str]) -> EnvyardError:
+    return InstallFailed(
+        f"`{work.key}` needs packages that are not in the cache, and the network is switched off",
+        details=lines[:8],
+        hint="unset the variable UV_OFFLINE, or `offline` in the configuration of uv",
+    )
+
+
 def _not_found(work: Work, lines: list[str]) -> EnvyardError:
     return RequirementsConflict(
         f"the index has nothing that satisfies a requirement of `{work.key}`",
@@ -153,6 +162,7 @@ _ERRORS: Mapping[Cause, Callable[[Work, list[str]], EnvyardError]] = {
     Cause.UNREACHABLE: _unreachable,
     Cause.UNREADABLE: _unreadable,
     Cause.BUILD: _build,
+    Cause.OFFLINE: _offline,
     Cause.NOT_FOUND: _not_found,
     Cause.CONFLICT: _conflict,
 }

@@ -39,6 +39,7 @@ _WORDS = {
     Cause.BUILD: re.compile(
         r"Failed to build|build backend returned|metadata from built wheel|Invalid `pyproject.toml`"
     ),
+    Cause.OFFLINE: re.compile(r"network (?:was|connectivity is) disabled", re.IGNORECASE),
     Cause.NOT_FOUND: re.compile(
         r"cause: Because (?!.*depends? on).*(?:not found in the package registry|no versions? of|is available)"
     ),
@@ -151,8 +152,11 @@ class Uv:
         environment = child_environment({**uv_variables(caller), "NO_COLOR": "1"})
         if plan is not None:
             # pip's own wheel is found here; together with the user's folders, which an option would replace
-            folders = [environment.get("UV_FIND_LINKS", ""), str(plan.seed_folder)]
+            # (an address, since a `#` or a comma in a path means something else there)
+            folders = [environment.get("UV_FIND_LINKS", ""), plan.seed_folder.as_uri()]
             environment["UV_FIND_LINKS"] = ",".join(filter(None, folders))
+        if environment.get("UV_LINK_MODE") == "symlink":
+            del environment["UV_LINK_MODE"]  # `uv cache clean` would break every environment
         completed = work.run(
             [self.program, *arguments, *uv_arguments(caller)],
             cwd=folder,
