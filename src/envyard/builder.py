@@ -28,6 +28,7 @@ from envyard.installers.base import Installer, Plan, Work
 from envyard.interpreter import Interpreter
 from envyard.locks import ExclusiveLock, collect, read_holder
 from envyard.process import child_environment
+from envyard.restart import current_start
 from envyard.seeds import ensure_seed
 from envyard.store import Store, replacing, storage_errors
 
@@ -129,6 +130,7 @@ class Build:
             apparent_bytes=report.apparent_bytes,
             seconds={phase: round(seconds, 3) for phase, seconds in self.seconds.items()},
             reasons=self.reasons,
+            start=current_start(),
         )
         self.store.commit(environment)
         return environment
@@ -261,7 +263,8 @@ def audit_script() -> Path:
 
 def lines_file(store: Store, definition: Definition) -> Path | None:
     """The requirement lines that stand in no file of the user, as a file (a command line may be too short for them)."""
-    lines = [*definition.lines, *([f"-e {definition.editable}"] if definition.editable else [])]
+    # an address, since pip takes a path for several words, an option or a variable
+    lines = [*definition.lines, *([f"-e {definition.editable.as_uri()}"] if definition.editable else [])]
     if definition.lockfile is not None or not lines:
         return None
     text = "".join(f"{line}\n" for line in lines)

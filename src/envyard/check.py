@@ -13,6 +13,7 @@ from envyard.health import Health, check_health
 from envyard.outcome import Action, Options, Outcome
 from envyard.publish import Published, published
 from envyard.requirements import lockfile_is_stale
+from envyard.restart import unproven
 from envyard.store import Store
 
 
@@ -69,7 +70,9 @@ def _check(store: Store, definition: Definition, options: Options, started: floa
     action, reasons = Action.PLANNED, reasons_to_build(health, options)
     if not options.force and not health.needs_build(update=options.update):
         link = definition.link
-        if link is None or published(store, link, environment, definition.publish) == Published.CURRENT:
+        if environment is not None and unproven(store, environment):
+            reasons = ("the machine was restarted: its files are checked once",)
+        elif link is None or published(store, link, environment, definition.publish) == Published.CURRENT:
             action, reasons = Action.KEPT, health.reasons
         else:
             reasons = (f"{link.name} does not lead to the environment",)

@@ -4,7 +4,8 @@
 `path` (where it was built; launchers hold this path), `fingerprint`, `inputs` {name: value}, `pins` {package: version},
 `interpreter` {executable, version, implementation, size, mtime_ns}, `installer`, `site_packages` (relative),
 `packages` {name: version}, `distributions` [names of the `*.dist-info` folders], `files` (count), `apparent_bytes`,
-`created` (seconds since the epoch), `seconds` {phase: seconds}, `reasons` [text], `probe` (what the health probe said).
+`created` (seconds since the epoch), `seconds` {phase: seconds}, `reasons` [text], `start` (of the machine, see
+`restart.py`).
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ class Environment:
     apparent_bytes: int = 0
     seconds: Mapping[str, float] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
+    start: str = ""
 
     @property
     def python(self) -> Path:
@@ -102,6 +104,7 @@ def load_environment(path: Path) -> Environment:
             apparent_bytes=int(data["apparent_bytes"]),
             seconds={str(phase): float(value) for phase, value in data["seconds"].items()},
             reasons=tuple(map(str, data["reasons"])),
+            start=str(data.get("start", "")),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CommitFileInvalid(f"{path / COMMIT_FILE} cannot be read: {error}") from error

@@ -10,14 +10,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from envyard.builder import Build
+from envyard.builder import Build, audit
 from envyard.check import Checked, current_environment, reasons_to_build
 from envyard.environment import Environment
-from envyard.errors import Cancelled, EnvironmentIncomplete, EnvyardError
+from envyard.errors import Cancelled, CommandFailed, EnvironmentIncomplete, EnvyardError
 from envyard.events import BuildReasons, Finished, Listener, Phase, PhaseStarted, Waiting, Warned
 from envyard.fetch import fetch_lock
 from envyard.fingerprint import take_fingerprint
-from envyard.health import Grade, check_health
+from envyard.health import Grade, Health, check_health
 from envyard.installers.base import ANCESTORS, Installer, NotCached, Work
 from envyard.installers.choose import choose_installer
 from envyard.interpreter import Interpreter, find_interpreter
@@ -26,6 +26,7 @@ from envyard.outcome import Action, Options, Outcome
 from envyard.process import Cancellation, environment_variable
 from envyard.publish import link_for_people, publish, refuse_foreign
 from envyard.requirements import load_text, parse_lockfile
+from envyard.restart import remember_proof, unproven
 from envyard.store import KEEP_PREVIOUS, Store
 
 
@@ -42,6 +43,7 @@ class Job:
         self.locked = False
         self.lacking = False  # built offline, and something was not in the cache
         self._build: Build | None = None
+        self._broken = False  # whether the generation that was current is of no use any more
         self._outcome: Outcome | None = None
         self._started = time.monotonic()
 
@@ -88,12 +90,22 @@ class Job:
         self.fingerprint = take_fingerprint(self.definition)  # the files may have changed while this process waited
         environment = current_environment(self.store, self.definition.kind, self.definition.key, recover=True)
         self.health = health = check_health(environment, self.fingerprint)
+        proved = environment is not None and health.grade.usable and unproven(self.store, environment)
+        if environment is not None and proved:
+            self.tell_phase(Phase.VERIFY)
+            audited = self._audit(environment)
+            if audited.grade.usable:
+                remember_proof(self.store, environment)
+            else:
+                self.health = health = audited
+        if environment is not None and not health.grade.usable:
+            self._broken = True
         forced = self.options.force and not self._built_since_start(environment)
         if not forced and not health.needs_build(update=self.options.update):
             assert environment is not None
             self._publish(environment)
             self._forget_old()
-            self._finish(Action.LINKED, environment, health.reasons)
+            self._finish(Action.KEPT if proved else Action.LINKED, environment, health.reasons)
             return
         self.reasons = reasons_to_build(health, self.options)
         self.work.tell(BuildReasons(key=self.definition.key, reasons=self.reasons))
@@ -138,6 +150,18 @@ class Job:
         self.work.tell(PhaseStarted(key=self.definition.key, phase=phase))
 
     # --- parts of the steps
+
+    def _audit(self, environment: Environment) -> Health:
+        """Broken, when files of a generation are missing or short; ok otherwise."""
+        try:
+            count = audit(environment.path, environment.path / environment.site_packages, self.work).problem_count
+        except CommandFailed as error:
+            return Health(grade=Grade.BROKEN, reasons=(error.message,))
+        if count:
+            return Health(
+                grade=Grade.BROKEN, reasons=(f"{count} of its files did not survive a restart of the machine",)
+            )
+        return Health(grade=Grade.OK)
 
     def _create(self) -> None:
         self._build = Build(
@@ -224,8 +248,11 @@ class Job:
         """
         pointer = self.store.pointer(self.definition.kind, self.definition.key)
         assert pointer is not None, "written a moment ago, under the lock that is still held"
-        usable = [name for name in pointer.previous if check_health(self.store.load(name), None).grade.usable]
-        kept = usable[:KEEP_PREVIOUS]
+        previous = [environment for name in pointer.previous if (environment := self.store.load(name)) is not None]
+        usable = [environment for environment in previous if check_health(environment, None).grade.usable]
+        if self._broken:  # what broke one may have broken the others, which share most of their files
+            usable = [environment for environment in usable if self._audit(environment).grade.usable]
+        kept = [environment.generation for environment in usable[:KEEP_PREVIOUS]]
         for environment in list(self.store.committed()):
             if (environment.kind, environment.key) != (pointer.kind, pointer.key):
                 continue

@@ -26,6 +26,9 @@ from kit.soundness import Watch, faults, generations, holder, litter, make_old, 
 from kit.wheels import make_wheel, seed_wheels
 from kit.workspaces import WorkspaceKit, make_workspace
 
+from envyard.events import Phase, PhaseStarted
+from envyard.outcome import Action
+
 KEY = "alpha"
 COMMAND = ("envs.setup-all",)
 
@@ -442,7 +445,7 @@ CACHES: dict[str, Callable[[Ruin], None]] = {
     "pip's wheel of zeros": lambda ruin: zeros(next(ruin.store.glob("cache/seed/*/pip-*.whl"))),
     "pip's pin empty": lambda ruin: emptied(next(ruin.store.glob("cache/seed/*.txt"))),
     "pip's wheel without pin": lambda ruin: next(ruin.store.glob("cache/seed/*.txt")).unlink(),
-    "what virtualenv remembers of interpreters": lambda ruin: damage_below(ruin.store / "cache/virtualenv", truncated),
+    "what is remembered of interpreters": lambda ruin: damage_below(ruin.store / "cache/virtualenv", truncated),
     "half of a RECORD, up to the end of a line": lambda ruin: damage_records(ruin, lambda lines: lines[:-2]),
     "a RECORD with nothing in it": lambda ruin: damage_records(ruin, lambda _lines: []),
     "empty files, as after a power loss": lambda ruin: damage_below(installer_cache(ruin), emptied_apart),
@@ -459,6 +462,58 @@ def zeros(path: Path) -> None:
 def test_a_damaged_cache_needs_no_manual_clean_up(ruin: Ruin, happens: Callable[[Ruin], None]) -> None:
     kit = ruin.kit
     happens(ruin)
-    Engine(kit).build(force=True)
+    done = kit.run("envs.setup", KEY, "--rebuild")  # in a process of its own, that remembers nothing
+    assert done.returncode == 0, done.stderr
     assert settled(kit, KEY) == []
     assert pointer(kit, KEY)["current"] != ruin.current.name
+
+
+# --- what the disk had not written yet when the power went
+
+
+def restart_machine(ruin: Ruin) -> None:
+    """Let the current generation be one that was committed before the machine was last started."""
+    data = json.loads((ruin.current / "env.json").read_text())
+    assert data["start"]
+    shutil.rmtree(ruin.store / "leases" / ruin.current.name)
+    (ruin.current / "env.json").write_text(json.dumps({**data, "start": "another"}))
+
+
+def phases(engine: Engine) -> list[Phase]:
+    found = [event.phase for event in engine.events if isinstance(event, PhaseStarted)]
+    engine.events.clear()
+    return found
+
+
+def test_after_a_restart_the_files_are_checked_once(ruin: Ruin) -> None:
+    restart_machine(ruin)
+    engine = Engine(ruin.kit)
+    assert engine.outcome(KEY).action == Action.KEPT
+    assert phases(engine) == [Phase.VERIFY]
+    assert engine.outcome(KEY).action == Action.KEPT
+    assert phases(engine) == []
+    assert pointer(ruin.kit, KEY)["current"] == ruin.current.name
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "lib/*/site-packages/thick/bulk/d000/f00007.txt",
+        "lib/*/site-packages/demo/__init__.py",
+        "lib/*/site-packages/demo-*.dist-info/RECORD",
+        "lib/*/site-packages/demo-*.dist-info/METADATA",
+        "lib/*/site-packages/pip/__main__.py",
+    ],
+)
+def test_files_that_did_not_survive_a_restart_are_made_anew(ruin: Ruin, lost: str) -> None:
+    """The files are hard links into the installer's cache, where the same content is lost."""
+    kit = ruin.kit
+    restart_machine(ruin)
+    (file,) = ruin.current.glob(lost)
+    emptied(file)
+    outcome = Engine(kit).outcome(KEY)
+    assert outcome.action == Action.REBUILT, outcome.error
+    assert outcome.reasons == ("1 of its files did not survive a restart of the machine",)
+    assert settled(kit, KEY) == []
+    Engine(kit).prune()
+    assert litter(kit) == []

@@ -35,7 +35,7 @@ LAYERS = {
         "workspace",
     ],
     "building": ["audit", "builder", "fetch", "health", "installers", "publish", "seeds", "site_hook"],
-    "on disk": ["environment", "fingerprint", "locks", "sizes", "store"],
+    "on disk": ["environment", "fingerprint", "locks", "restart", "sizes", "store"],
     "values": ["definition", "events", "interpreter", "platforms", "project", "requirements"],
     "ground": ["errors", "fields", "longpath", "process"],
 }
