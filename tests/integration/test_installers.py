@@ -443,6 +443,45 @@ def _python_with_pip() -> str:
     return sys.executable
 
 
+def test_an_environment_does_not_depend_on_the_cache_of_the_installer(workspace_kit: MakeWorkspace) -> None:
+    engine = Engine(workspace_kit({"alpha": ["demo==1.0"]}))
+    engine.kit.env["UV_LINK_MODE"] = "symlink"
+    engine.build()
+
+    shutil.rmtree(engine.kit.env["UV_CACHE_DIR"])
+
+    assert engine.sound("alpha") == {"demo": "1.0"}
+    assert engine.doctor(deep=True).problems == ()
+
+
+def test_a_network_that_is_switched_off_is_named_as_the_cause(workspace_kit: MakeWorkspace) -> None:
+    engine = Engine(workspace_kit({"alpha": ["demo==1.0"]}))
+    engine.kit.env["UV_OFFLINE"] = "1"
+
+    error = engine.failure("alpha")
+
+    assert "the network is switched off" in error.message
+    assert "UV_OFFLINE" in error.hint
+
+
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+def test_a_workspace_may_have_any_name(workspace_kit: MakeWorkspace, installer: str) -> None:
+    plans = {
+        "alpha": ProjectPlan(requirements=["demo==1.0"], locked=False, editable=True),
+        "beta": ProjectPlan(requirements=["demo==1.0"], editable=True),
+    }
+    engine = Engine(workspace_kit(plans, name="a b, c & (d) %20 grün", settings={"installer": installer}))
+
+    engine.build()
+
+    for key in plans:
+        assert engine.sound(key) == {key: "0.1.0", "demo": "1.0"}
+        assert engine.kit.run_python(key, "-c", f"import {key}").returncode == 0
+        script = subprocess.run([engine.kit.venv(key) / "bin" / "demo"], capture_output=True, text=True)
+        assert script.stdout == "1.0\n"
+    assert engine.lock_one("beta").error is None
+
+
 def test_the_configuration_of_uv_in_the_folder_of_the_caller_does_not_count(
     workspace_kit: MakeWorkspace, tmp_path: Path
 ) -> None:
