@@ -62,9 +62,13 @@ POISON = {
 def test_an_installer_makes_complete_environments_of_every_kind(
     workspace_kit: MakeWorkspace, wheel_folder: Path, installer: str
 ) -> None:
-    """Locked and editable; and without a lockfile from all that may ask for something, a path beside it included."""
+    """Locked and editable; and without a lockfile from all that may ask for something, a path beside it included.
+
+    The name of the workspace is one that shells and requirement files have to be told about.
+    """
     plans = {
         "locked": ProjectPlan(requirements=["gamma==2.0"], editable=True),
+        "free": ProjectPlan(requirements=["alpha<3"], locked=False, editable=True),
         "unlocked": ProjectPlan(
             files={"pyproject.toml": PYPROJECT, "requirements.txt": "./wheels/bulky-1.0-py3-none-any.whl\n"},
             locked=False,
@@ -76,7 +80,8 @@ def test_an_installer_makes_complete_environments_of_every_kind(
             },
         ),
     }
-    engine = Engine(workspace_kit(plans, settings={"installer": installer}))
+    name = "a b, c & (d) %20 grün"
+    engine = Engine(workspace_kit(plans, name=name, settings={"installer": installer}))
     engine.kit.env.update(POISON)
     wheels = engine.kit.project("unlocked") / "wheels"
     wheels.mkdir()
@@ -95,11 +100,15 @@ def test_an_installer_makes_complete_environments_of_every_kind(
         "demo": "1.0",
         "gamma": "2.0",
     }
+    assert engine.sound("free") == {"alpha": "2.0", "free": "0.1.0"}
+    assert engine.kit.run_python("free", "-c", "import free").returncode == 0
     assert engine.environment("locked").installer.split()[0] == installer
     done = engine.kit.run_python("locked", "-c", "import locked, gamma; print(locked.__file__)")
     assert done.stdout.strip() == str(engine.kit.project("locked") / "src" / "locked" / "__init__.py")
     pip = subprocess.run([engine.kit.venv("locked") / "bin" / "pip", "check"], capture_output=True, text=True)
     assert pip.returncode == 0, pip.stdout
+    script = subprocess.run([engine.kit.venv("unlocked") / "bin" / "demo"], capture_output=True, text=True)
+    assert script.stdout == "1.0\n"
     assert engine.doctor(deep=True).problems == ()
     assert engine.outcome("locked").action == Action.KEPT
     assert engine.leftovers() == []
@@ -462,24 +471,6 @@ def test_a_network_that_is_switched_off_is_named_as_the_cause(workspace_kit: Mak
 
     assert "the network is switched off" in error.message
     assert "UV_OFFLINE" in error.hint
-
-
-@pytest.mark.parametrize("installer", ["uv", "pip"])
-def test_a_workspace_may_have_any_name(workspace_kit: MakeWorkspace, installer: str) -> None:
-    plans = {
-        "alpha": ProjectPlan(requirements=["demo==1.0"], locked=False, editable=True),
-        "beta": ProjectPlan(requirements=["demo==1.0"], editable=True),
-    }
-    engine = Engine(workspace_kit(plans, name="a b, c & (d) %20 grün", settings={"installer": installer}))
-
-    engine.build()
-
-    for key in plans:
-        assert engine.sound(key) == {key: "0.1.0", "demo": "1.0"}
-        assert engine.kit.run_python(key, "-c", f"import {key}").returncode == 0
-        script = subprocess.run([engine.kit.venv(key) / "bin" / "demo"], capture_output=True, text=True)
-        assert script.stdout == "1.0\n"
-    assert engine.lock_one("beta").error is None
 
 
 def test_the_configuration_of_uv_in_the_folder_of_the_caller_does_not_count(

@@ -66,6 +66,7 @@ def test_the_commit_file_has_the_documented_shape(tmp_path: Path) -> None:
         "reasons",
         "seconds",
         "site_packages",
+        "start",
         "title",
     }
     assert set(data["interpreter"]) == {"executable", "implementation", "mtime_ns", "size", "version"}

@@ -161,6 +161,7 @@ PIP: Mapping[str, tuple[str, str]] = {
         "error: subprocess-exited-with-error\nERROR: Failed to build 'source' when\n",
         "building `source`",
     ),
+    "broken folder": ("ERROR: Failed to build 'file:///x/y'\n", "building a package from its source for `alpha`"),
     "no requirement": ("ERROR: Invalid requirement: 'demo ==== 1'\n", "is not understood"),
     "full disk": (
         "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n",
