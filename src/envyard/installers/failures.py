@@ -116,7 +116,9 @@ def _unreadable(work: Work, lines: list[str]) -> EnvyardError:
 
 
 def _build(work: Work, lines: list[str]) -> EnvyardError:
-    found = re.search(r"(?:[Ff]ailed to build|Failed building \w+ for) [`']?(?!file:)([A-Za-z0-9][\w.-]*)", "\n".join(lines))
+    found = re.search(
+        r"(?:[Ff]ailed to build|Failed building \w+ for) [`']?(?!file:)([A-Za-z0-9][\w.-]*)", "\n".join(lines)
+    )
     what = f"`{found[1]}`" if found else "a package from its source"
     whom = "" if found and found[1] == work.key else f" for `{work.key}`"
     return InstallFailed(
