@@ -134,8 +134,8 @@ class UvTogether(UvOneByOne):
 class Nox(ReferenceAlternative):
     """Sessions with nox's uv backend, installs only."""
 
-    def __init__(self, name: str, place: Workplace, *options: str) -> None:
-        super().__init__(name, place)
+    def __init__(self, name: str, place: Workplace, *options: str, offline: bool = True) -> None:
+        super().__init__(name, place, offline=offline)
         self.options = options
 
     def prepare(self, folder: Path) -> None:
@@ -190,7 +190,10 @@ class PlainPip(ReferenceAlternative):
 
 
 def fill(place: Workplace) -> None:
-    """Fill the shared cache: uv makes the reference environments, envyard fetches what only it needs (pip)."""
+    """Fill the shared cache: uv makes the reference environments, the others fetch what only they need.
+
+    envyard needs pip; `uv pip install`, which nox and tox-uv run, resolves and so needs the metadata of every package.
+    """
     folder = place.root / "reference"
     remove_tree(folder)
     reference = UvOneByOne("reference", place, offline=False)
@@ -199,12 +202,12 @@ def fill(place: Workplace) -> None:
     reference.check(folder)
     place.reference = reference.environments(folder)
     folder = place.root / "rounds" / "fill"
-    folder.mkdir(parents=True)
-    envyard = Envyard("envyard", place, offline=False)
-    envyard.prepare(folder)
-    with contextlib.suppress(CommandFailed):  # its own rows will say so
-        envyard.run(folder)
-    remove_tree(folder)
+    for alternative in (Envyard("envyard", place, offline=False), Nox("nox", place, offline=False)):
+        folder.mkdir(parents=True)
+        alternative.prepare(folder)
+        with contextlib.suppress(CommandFailed):  # its own rows will say so
+            alternative.run(folder)
+        remove_tree(folder)
 
 
 def warm_alternatives(place: Workplace) -> tuple[Alternative, ...]:

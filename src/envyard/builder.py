@@ -23,6 +23,7 @@ from envyard.definition import Definition
 from envyard.environment import INODE_FILE, Environment, python_of
 from envyard.errors import CommandFailed, EnvironmentIncomplete, EnvyardError
 from envyard.events import Phase, PhaseStarted
+from envyard.files import replacing, storage_errors
 from envyard.fingerprint import Fingerprint, take_fingerprint
 from envyard.installers.base import Installer, Plan, Work
 from envyard.interpreter import Interpreter
@@ -30,7 +31,7 @@ from envyard.locks import ExclusiveLock, collect, read_holder
 from envyard.process import child_environment
 from envyard.restart import current_start
 from envyard.seeds import ensure_seed
-from envyard.store import Store, replacing, storage_errors
+from envyard.store import Store
 
 RESOLVED_FILE = "requirements.txt"  # in a generation: what the requirements of an unlocked environment came to
 _AUDIT_SECONDS = 1800.0

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envyard.definition import Definition
+from envyard.files import storage_errors
 from envyard.installers.base import ANCESTORS, FetchPlan, Installer, Work
 from envyard.interpreter import Interpreter
 from envyard.process import environment_variable
 from envyard.requirements import Pin, parse_lockfile
 from envyard.seeds import ensure_seed
-from envyard.store import Store, storage_errors
+from envyard.store import Store
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock

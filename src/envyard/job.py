@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from envyard.builder import Build, audit
@@ -21,13 +20,14 @@ from envyard.health import Grade, Health, check_health
 from envyard.installers.base import ANCESTORS, Installer, NotCached, Work
 from envyard.installers.choose import choose_installer
 from envyard.interpreter import Interpreter, find_interpreter
-from envyard.locks import ExclusiveLock, Holder, collect
+from envyard.locks import ExclusiveLock, Holder
 from envyard.outcome import Action, Options, Outcome
 from envyard.process import Cancellation, environment_variable
 from envyard.publish import link_for_people, publish, refuse_foreign
 from envyard.requirements import load_text, parse_lockfile
 from envyard.restart import remember_proof, unproven
-from envyard.store import KEEP_PREVIOUS, Store
+from envyard.retention import forget_old
+from envyard.store import Store
 
 
 class Job:
@@ -242,30 +242,10 @@ class Job:
         self.store.touch(self.definition.kind, self.definition.key)
 
     def _forget_old(self) -> None:
-        """Collect every generation but the current one and those kept for a rollback, unless somebody still uses it.
-
-        Kept is only what works. One that a killed build had committed, but had not pointed to yet, goes too.
-        """
         pointer = self.store.pointer(self.definition.kind, self.definition.key)
         assert pointer is not None, "written a moment ago, under the lock that is still held"
-        previous = [environment for name in pointer.previous if (environment := self.store.load(name)) is not None]
-        usable = [environment for environment in previous if check_health(environment, None).grade.usable]
-        if self._broken:  # what broke one may have broken the others, which share most of their files
-            usable = [environment for environment in usable if self._audit(environment).grade.usable]
-        kept = [environment.generation for environment in usable[:KEEP_PREVIOUS]]
-        for environment in list(self.store.committed()):
-            if (environment.kind, environment.key) != (pointer.kind, pointer.key):
-                continue
-            if environment.generation in (pointer.current, *kept):
-                continue
-            try:
-                collected = collect(self.store, environment.generation)
-            except (EnvyardError, OSError):
-                collected = False
-            if not collected:
-                kept.append(environment.generation)
-        if tuple(kept) != pointer.previous:
-            self.store.write_pointer(replace(pointer, previous=tuple(kept)))
+        # what broke the current one may have broken the others, which share most of their files
+        forget_old(self.store, pointer, (lambda one: self._audit(one).grade.usable) if self._broken else None)
 
     def _built_since_start(self, environment: Environment | None) -> bool:
         """Whether another process built it while this one waited; forcing once more would be for nothing."""

@@ -18,13 +18,14 @@ from pathlib import Path
 from envyard.definition import Definition
 from envyard.errors import EnvyardError, RequirementsConflict, RequirementsUnreadable
 from envyard.events import Warned
+from envyard.files import replacing, storage_errors
 from envyard.installers.base import Work
 from envyard.installers.uv import Uv
 from envyard.interpreter import find_interpreter
 from envyard.longpath import remove_tree
 from envyard.platforms import PLATFORMS, Platform, this_platform
 from envyard.requirements import INPUTS_PREFIX, Pin, inputs_digest, load_text, parse_lockfile
-from envyard.store import Store, replacing, storage_errors
+from envyard.store import Store
 
 _HASH = re.compile(r"sha(?:256:[0-9a-f]{64}|384:[0-9a-f]{96}|512:[0-9a-f]{128})")
 _VERSION = re.compile(r"(?:\d+!)?\d+(?:\.\d+)*[0-9a-z.+-]*", re.IGNORECASE)

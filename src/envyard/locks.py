@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING
 from envyard.definition import Kind
 from envyard.environment import Environment
 from envyard.errors import EnvironmentMissing, LockTimeout
+from envyard.files import storage_errors, write_json
 from envyard.process import Cancellation, process_alive
-from envyard.store import PROCESSES_LOCK, Store, generation_name, storage_errors, write_json
+from envyard.store import PROCESSES_LOCK, Store, generation_name
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from envyard.environment import COMMIT_FILE, Environment
 from envyard.errors import ForeignEnvironment
-from envyard.store import Store, storage_errors
+from envyard.files import storage_errors
+from envyard.store import Store
 
 REPLACED = "replaced"  # in the store: what `--yes` took from its place, until `envs.prune` finds it a week later
 _STAMP = "%Y%m%d-%H%M%S"

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envyard.errors import InterpreterNotFound
-from envyard.store import Store, replacing
+from envyard.files import replacing
+from envyard.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

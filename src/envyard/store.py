@@ -13,7 +13,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,8 @@ from envyard.environment import (
     commit_data,
     load_environment,
 )
-from envyard.errors import OutsideStore, StoreUnusable
+from envyard.errors import OutsideStore
+from envyard.files import TEMPORARY, replacing, storage_errors, write_json
 from envyard.longpath import remove_tree
 
 _FOLDERS = ("g", "pointers", "locks", "leases", "logs", "trash", "cache")
@@ -316,87 +317,6 @@ def _refuse_link(folder: Path) -> None:
             f"{folder} is a link, so nothing behind it is deleted",
             hint="remove the link: the store makes a folder in its place",
         )
-
-
-TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}")  # what `replacing` makes
-
-
-@contextlib.contextmanager
-def replacing(path: Path, *, make_folder: bool = True) -> Iterator[Path]:
-    """A temporary path beside `path`, unlike that of any other thread or process; it takes the place of `path` at
-    the end, in one step, unless the block fails."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}")
-    with storage_errors(path):
-        if make_folder:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            yield temporary
-            _replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-
-
-def write_json(path: Path, data: Mapping[str, object], *, durable: bool = True, make_folder: bool = True) -> None:
-    """Replace a JSON file in one step: readers see the old content or the new one.
-
-    With `durable` that holds after a power loss too, for a few milliseconds more.
-    """
-    with replacing(path, make_folder=make_folder) as temporary, temporary.open("w", encoding="utf-8") as file:
-        json.dump(data, file, indent=1, sort_keys=True, default=str)
-        if durable:
-            file.flush()
-            os.fsync(file.fileno())
-    if durable:
-        _sync_folder(path.parent)
-
-
-@contextlib.contextmanager
-def storage_errors(path: Path) -> Iterator[None]:
-    """Turn the operating system's word about a full, read-only or forbidden disk into an error with a hint."""
-    try:
-        yield
-    except OSError as error:
-        known = {
-            errno.ENOSPC: (
-                "no space left on the device",
-                "free some space: `invoke envs.prune` lists what can go",
-            ),
-            errno.EDQUOT: ("disk quota exceeded", "free some space: `invoke envs.prune` lists what can go"),
-            errno.EROFS: ("read-only file system", "make it writable, or set `store` in workspace.toml"),
-            errno.EACCES: ("permission denied", "make the folder writable for you"),
-            errno.EPERM: ("operation not permitted", "make the folder writable for you"),
-            errno.ENOTDIR: ("a file stands where a folder belongs", "move that file away"),
-            errno.EEXIST: ("a file stands where a folder belongs", "move that file away"),
-        }
-        if error.errno not in known:
-            raise
-        what, hint = known[error.errno]
-        raise StoreUnusable(f"cannot write {error.filename or path}: {what}", hint=hint) from error
-
-
-def _replace(source: Path, target: Path) -> None:
-    """`os.replace`, tried again while a reader on Windows holds the target open (at most about a second)."""
-    for attempt in range(20):
-        try:
-            os.replace(source, target)
-            return
-        except PermissionError:
-            if os.name != "nt" or attempt == 19:
-                raise
-            time.sleep(0.05)
-
-
-def _sync_folder(path: Path) -> None:
-    """Make a rename in a folder durable, where the system can."""
-    if os.name == "nt":
-        return
-    with contextlib.suppress(OSError):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _names(folder: Path) -> list[str]:

@@ -18,7 +18,7 @@ from kit.engine import Engine, clear
 from kit.index import LocalIndex
 from kit.processes import wait_for
 
-from envyard.commands.collect import RemovalResult
+from envyard.commands.removal import RemovalResult
 from envyard.definition import Kind
 from envyard.errors import (
     EnvironmentInUse,
@@ -377,6 +377,30 @@ def test_only_one_previous_generation_is_kept(workspace_kit: MakeWorkspace) -> N
     assert engine.leftovers() == []
     (previous,) = engine.show("alpha").previous
     assert engine.rollback("alpha").now.generation == previous.generation
+
+
+def test_what_a_process_kept_alive_beyond_the_previous_generation_goes_with_the_next_prune(
+    workspace_kit: MakeWorkspace,
+) -> None:
+    engine = Engine(workspace_kit({"alpha": ["demo==1.0"]}))
+    engine.build()
+    first = engine.environment("alpha").generation
+    with _running_in(engine, "alpha"):
+        engine.build(force=True)
+        engine.build(force=True)
+        assert engine.prune().removals == ()
+        assert len(engine.generations("alpha")) == 3
+
+    dry = engine.prune(dry_run=True)
+    assert [(removal.path.name, removal.reason) for removal in dry.removals] == [
+        (first, "older than what is kept for a rollback")
+    ]
+    assert engine.prune().removals == dry.removals
+    pointer = engine.store().pointer(Kind.PROJECT, "alpha")
+    assert pointer is not None
+    assert {pointer.current, *pointer.previous} == set(engine.generations("alpha"))
+    assert len(pointer.previous) == 1
+    assert engine.prune().removals == ()
 
 
 def _without_a_file(path: Path) -> None:

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from envyard.commands.collect import RemovalResult, RollbackResult, clean, prune, rollback
+from envyard.commands.clean import clean
 from envyard.commands.doctor import DoctorResult, doctor
 from envyard.commands.inspect import EnvironmentDetails, EnvironmentRow, list_environments, show_environment
 from envyard.commands.lock import LockOutcome, LockResult, lock
+from envyard.commands.prune import prune
+from envyard.commands.removal import RemovalResult
+from envyard.commands.rollback import RollbackResult, rollback
 from envyard.commands.setup import SetupResult, setup
 from envyard.definition import Definition, Kind, project_definition
 from envyard.environment import Environment

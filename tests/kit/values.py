@@ -9,8 +9,8 @@ from typing import Any
 
 from envyard.definition import Definition, Kind
 from envyard.environment import Environment, commit_data
+from envyard.files import write_json
 from envyard.interpreter import Interpreter, current_interpreter
-from envyard.store import write_json
 
 MINOR = f"{sys.version_info.major}.{sys.version_info.minor}"
 

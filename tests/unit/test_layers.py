@@ -34,10 +34,10 @@ LAYERS = {
         "schedule",
         "workspace",
     ],
-    "building": ["audit", "builder", "fetch", "health", "installers", "publish", "seeds", "site_hook"],
+    "building": ["audit", "builder", "fetch", "health", "installers", "publish", "retention", "seeds", "site_hook"],
     "on disk": ["environment", "fingerprint", "locks", "restart", "sizes", "store"],
     "values": ["definition", "events", "interpreter", "platforms", "project", "requirements"],
-    "ground": ["errors", "fields", "longpath", "process"],
+    "ground": ["errors", "fields", "files", "longpath", "process"],
 }
 """Modules and packages, the top layer first."""
 
@@ -55,11 +55,10 @@ HEAVY = {"filelock", "invoke", "nox", "packaging", "rich", "tomlkit", "uv", "vir
 MODULE_LINES = 320
 FUNCTION_LINES = 60
 LONGER_MODULES = {
-    "commands.collect": 380,
     "configuration": 330,
     "fields": 380,
     "process": 330,
-    "store": 420,
+    "store": 330,
 }
 """Modules that grew beyond the limit, and how long they may be: split them when that is not enough, add none."""
 

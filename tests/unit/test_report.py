@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from envyard.commands.collect import Removal, RemovalResult, RollbackResult
 from envyard.commands.doctor import DoctorResult, Finding
 from envyard.commands.inspect import EnvironmentDetails, EnvironmentRow
 from envyard.commands.lock import LockOutcome, LockResult
+from envyard.commands.removal import Removal, RemovalResult
+from envyard.commands.rollback import RollbackResult
 from envyard.commands.setup import SetupResult
 from envyard.definition import Definition, Kind
 from envyard.environment import Environment

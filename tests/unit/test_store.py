@@ -18,17 +18,9 @@ import pytest
 from envyard.definition import Kind
 from envyard.environment import COMMIT_FILE, Environment
 from envyard.errors import OutsideStore, StoreUnusable
+from envyard.files import replacing, storage_errors, write_json
 from envyard.interpreter import describe_interpreter
-from envyard.store import (
-    PROCESSES_LOCK,
-    Pointer,
-    PointerInvalid,
-    Store,
-    generation_name,
-    replacing,
-    storage_errors,
-    write_json,
-)
+from envyard.store import PROCESSES_LOCK, Pointer, PointerInvalid, Store, generation_name
 
 Commit = Callable[..., Environment]
 

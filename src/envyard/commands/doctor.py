@@ -16,6 +16,7 @@ from envyard.definition import Definition, Kind, project_definition
 from envyard.environment import Environment
 from envyard.errors import CommandFailed, EnvyardError, ExitCode, RequirementsUnreadable
 from envyard.events import Finished, Listener, Phase, PhaseStarted, ignore
+from envyard.files import storage_errors
 from envyard.health import Grade
 from envyard.installers.base import Work
 from envyard.installers.uv import cache_device_warning, find_uv
@@ -25,7 +26,7 @@ from envyard.project import Project, Workspace
 from envyard.provision import Action, Options, ensure_all
 from envyard.publish import Published, published
 from envyard.requirements import load_text, lockfile_is_stale
-from envyard.store import PointerInvalid, Store, storage_errors
+from envyard.store import PointerInvalid, Store
 
 _AT_A_TIME = 4  # audits at a time; they wait for the disk
 _LITTLE_SPACE = 5 * 10**9  # bytes; one AI environment with a cold cache needs about as much

@@ -11,10 +11,11 @@ from envyard.errors import EnvyardError
 from envyard.outcome import Outcome
 
 if TYPE_CHECKING:  # each command imports its own
-    from envyard.commands.collect import Removal, RemovalResult, RollbackResult
     from envyard.commands.doctor import DoctorResult
     from envyard.commands.inspect import EnvironmentDetails, EnvironmentRow
     from envyard.commands.lock import LockResult
+    from envyard.commands.removal import Removal, RemovalResult
+    from envyard.commands.rollback import RollbackResult
     from envyard.commands.setup import SetupResult
 
 Data = dict[str, Any]

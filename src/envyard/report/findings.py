@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from envyard.commands.collect import RemovalResult, RollbackResult
 from envyard.commands.doctor import DoctorResult, Finding
+from envyard.commands.removal import RemovalResult
+from envyard.commands.rollback import RollbackResult
 from envyard.report.table import Column, table
 from envyard.report.tables import relative
 from envyard.report.text import Style, age, count, duration, hanging, size

@@ -16,7 +16,7 @@ from envyard.tasks.task import command, is_dry, workspace_here
 from envyard.tasks.values import named_projects, one_project, parse_duration, parse_size
 
 if TYPE_CHECKING:  # imported by each command
-    from envyard.commands.collect import RemovalResult
+    from envyard.commands.removal import RemovalResult
 
 
 @command(
@@ -37,7 +37,7 @@ def clean(
     What is kept for a rollback goes too; what a running process uses stays. The
     packages remain in the installer's cache, so building anew is quick.
     """
-    from envyard.commands.collect import clean as remove
+    from envyard.commands.clean import clean as remove
 
     workspace = workspace_here()
     if all and names:
@@ -63,7 +63,7 @@ def prune(
     Environments go only with `--unused-for` or `--keep-size`, and never one that
     a running process uses.
     """
-    from envyard.commands.collect import prune as remove
+    from envyard.commands.prune import prune as remove
 
     workspace = workspace_here()
     result = remove(
@@ -82,7 +82,7 @@ def rollback(_context: Context, names: Sequence[str] = (), json: bool = False) -
     Doing it twice is where you started. The lockfile stays as it is, so the next
     set-up builds what it asks for.
     """
-    from envyard.commands.collect import rollback as roll_back
+    from envyard.commands.rollback import rollback as roll_back
 
     workspace = workspace_here()
     result = roll_back(workspace, one_project(workspace, names, "envs.rollback"))
@@ -99,7 +99,7 @@ def rollback(_context: Context, names: Sequence[str] = (), json: bool = False) -
 
 def _agreed(workspace: Workspace, projects: Sequence[Project]) -> bool:
     """Ask on the terminal. Raises `UsageError` where there is nobody to ask."""
-    from envyard.commands.collect import clean as remove
+    from envyard.commands.clean import clean as remove
 
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(
