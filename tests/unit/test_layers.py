@@ -36,7 +36,7 @@ LAYERS = {
     ],
     "building": ["audit", "builder", "fetch", "health", "installers", "publish", "retention", "seeds", "site_hook"],
     "on disk": ["environment", "fingerprint", "locks", "restart", "sizes", "store"],
-    "values": ["definition", "events", "interpreter", "platforms", "project", "requirements"],
+    "values": ["definition", "events", "interpreter", "platforms", "profile", "project", "requirements"],
     "ground": ["errors", "fields", "files", "longpath", "process"],
 }
 """Modules and packages, the top layer first."""
