@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from envyard.configuration import Places, is_inside
-from envyard.fields import Table, shown
+from envyard.fields import Table, closest, shown
 from envyard.members import Member
 
 RESERVED_KEYS = frozenset({"all", "lint", "projects", "tests", "types"})
@@ -27,6 +27,7 @@ def check_projects(top: Table, members: Sequence[Member], settings: Table, store
     _check_environments(members, environments, places)
     _check_store(members, environments, settings, store, places)
     _check_lockfiles(members, places)
+    _check_dependencies(members)
 
 
 def _check_keys(top: Table, members: Iterable[Member]) -> None:
@@ -138,3 +139,37 @@ def _check_lockfiles(members: Iterable[Member], places: Places) -> None:
         if first != project.key:
             problem = f"{shown(places.shown(lockfile))} is already the lockfile of `{first}`"
             table.mistake("lockfile", problem, expected="a lockfile of its own")
+
+
+def _check_dependencies(members: Sequence[Member]) -> None:
+    """`depends-on` names other projects, and leads back to none."""
+    known = {project.key: project.depends_on for project, _table, _path, _lock in members}
+    for project, table, _path, _lock in members:
+        for name in project.depends_on:
+            index = table.position("depends-on", name)
+            if name == project.key:
+                table.mistake("depends-on", "a project does not depend on itself", index=index)
+            elif name not in known:
+                similar = closest(name, known)
+                expected = "the key of a project"
+                problem = f"there is no project {shown(name)}"
+                table.mistake("depends-on", problem, index=index, expected=expected, suggestion=similar)
+    for project, table, _path, _lock in members:
+        cycle = _cycle(project.key, known)
+        if cycle and project.key == min(cycle):  # tell each cycle once
+            table.mistake("depends-on", f"goes round in a circle: {' -> '.join((*cycle, project.key))}")
+
+
+def _cycle(start: str, depends_on: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """The shortest way from `start` back to itself, or () when there is none; itself alone is told elsewhere."""
+    ways = [(start,)]
+    seen = {start}
+    while ways:
+        way = ways.pop(0)
+        for name in depends_on.get(way[-1], ()):
+            if name == start and len(way) > 1:
+                return way
+            if name not in seen:
+                seen.add(name)
+                ways.append((*way, name))
+    return ()

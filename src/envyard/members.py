@@ -13,16 +13,16 @@ from envyard.project import Project
 # Regular expressions are compiled when they are used first: few are used in a file without mistakes.
 _VERSION = r"(?:(?:python|cpython|pypy|graalpy)-?)?3(?:\.\d{1,2}(?:\.\d{1,2})?)?t?(?:-(?:32|64))?"
 _CLAUSE = r"(?:===?|!=|~=|<=?|>=?)\s*\d+(?:\.\d+)*(?:\.\*)?"
-_PYTHON = rf"{_VERSION}|(?:(?:^|\s*,\s*){_CLAUSE})+|(?:/|[A-Za-z]:[\\/])[^\x00-\x1f]+"
-_PYTHON_WORDS = "`3.11`, `>=3.10,<3.13` or an absolute path"
+PYTHON = rf"{_VERSION}|(?:(?:^|\s*,\s*){_CLAUSE})+|(?:/|[A-Za-z]:[\\/])[^\x00-\x1f]+"
+PYTHON_WORDS = "`3.11`, `>=3.10,<3.13` or an absolute path"
 LINE = r"(?!\s)[^\x00-\x1f\x7f]{1,200}"
 LINE_WORDS = "one line of text"
 _TAG = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _TAG_WORDS = "letters and digits, with `-`, `_` or `.` between them"
-_VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
-_VARIABLE_WORDS = "the name of a variable: letters, digits and `_`"
-_REQUIREMENT = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\s*(?:[\[<>=!~;@(][^\x00-\x1f]*)?"
-_REQUIREMENT_WORDS = "a requirement such as `pytest>=8`"
+VARIABLE = r"[A-Za-z_][A-Za-z0-9_]*"
+VARIABLE_WORDS = "the name of a variable: letters, digits and `_`"
+REQUIREMENT = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\s*(?:[\[<>=!~;@(][^\x00-\x1f]*)?"
+REQUIREMENT_WORDS = "a requirement such as `pytest>=8`"
 _TORCH_BACKEND = r"auto|cpu|xpu|cu\d{2,3}|rocm\d{1,2}(?:\.\d{1,2}){0,2}"
 _TORCH_BACKEND_WORDS = "`auto`, `cpu`, `xpu`, a CUDA version such as `cu121` or a ROCm version such as `rocm6.2`"
 _DEFAULT_TEST_COMMAND = ("python", "-m", "pytest")
@@ -52,20 +52,22 @@ def read_member(key: str, table: Table, places: Places, python: str) -> Member:
         lockfile=Path(lockfile) if lockfile else None,
         extras=_parts(table, "extras", requirements),
         groups=_parts(table, "groups", requirements),
-        test_requirements=table.strings("test-requirements", pattern=_REQUIREMENT, expected=_REQUIREMENT_WORDS),
+        test_requirements=table.strings("test-requirements", pattern=REQUIREMENT, expected=REQUIREMENT_WORDS),
         editable=_editable(table, places, path),
         test_command=table.arguments("test-command", _DEFAULT_TEST_COMMAND),
         test_folder=_test_folder(table, places, path, folder),
         tags=table.strings("tags", pattern=_TAG, expected=_TAG_WORDS),
-        environment=table.string_table("environment", names=_VARIABLE, expected=_VARIABLE_WORDS),
+        environment=table.string_table("environment", names=VARIABLE, expected=VARIABLE_WORDS),
         torch_backend=table.string("torch-backend", pattern=_TORCH_BACKEND, expected=_TORCH_BACKEND_WORDS),
+        depends_on=table.strings("depends-on"),
+        profiles=_profiles(table, places),
     )
     table.finish()
     return Member(project, table, path, lockfile)
 
 
 def read_python(table: Table, default: str) -> str:
-    return table.string("python", default, pattern=_PYTHON, expected=_PYTHON_WORDS)
+    return table.string("python", default, pattern=PYTHON, expected=PYTHON_WORDS)
 
 
 def _project_folder(key: str, table: Table, places: Places) -> str:
@@ -138,6 +140,18 @@ def _editable(table: Table, places: Places, path: str) -> bool:
 
 
 _INSTALLABLE = ("pyproject.toml", "setup.py")
+
+
+def _profiles(table: Table, places: Places) -> tuple[str, ...]:
+    names = table.strings("profiles", pattern=_TAG, expected=_TAG_WORDS)
+    for name in names:
+        place = places.find(f"profiles/{name}.toml")
+        if place.kind != "file":
+            similar = places.similar(place, "file").removeprefix("profiles/").removesuffix(".toml")
+            problem = f"there is no profile {shown(name)}"
+            index = table.position("profiles", name)
+            table.mistake("profiles", problem, index=index, expected="a file in `profiles/`", suggestion=similar)
+    return names
 
 
 def _test_folder(table: Table, places: Places, path: str, folder: Path) -> Path:

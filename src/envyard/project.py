@@ -22,6 +22,8 @@ class Project:
     - `test_command`: run in `test_folder` with the environment's python; a leading `python` is replaced by its path.
     - `environment`: variables set for the tests, `envs.run` and direnv.
     - `torch_backend`: uv's `--torch-backend` value, or "".
+    - `depends_on`: keys of the projects whose files its tests use; `profiles`: env keys of the profiles they use. Only
+      `ci.matrix` reads these two, to know whom a change affects.
     """
 
     key: str
@@ -40,11 +42,30 @@ class Project:
     tags: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     torch_backend: str = ""
+    depends_on: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
 
     @property
     def link(self) -> Path:
         """`<project>/venv`, the link (or, published by copy, the folder) that people and tools use."""
         return self.path / "venv"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContinuousIntegration:
+    """What the workflow of `ci.workflow` does besides one job for each project.
+
+    - `platforms`: where the projects are tested, as in `Workspace.platforms`.
+    - `sessions`: further nox sessions, run on each of these platforms; `checks` run on the first one only.
+    - `branches`: a push to one of them tests everything.
+    - `runners`: platform -> the runner's label (GitHub) or tag (GitLab), where the usual one does not fit.
+    """
+
+    platforms: tuple[str, ...]
+    sessions: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
+    branches: tuple[str, ...] = ("main",)
+    runners: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,3 +86,4 @@ class Workspace:
     installer: str = "auto"
     publish: str = "auto"
     platforms: tuple[str, ...] = ("linux-x86_64", "macos-arm64", "windows-x86_64")
+    ci: ContinuousIntegration = ContinuousIntegration(platforms=("linux-x86_64", "macos-arm64", "windows-x86_64"))

@@ -13,10 +13,10 @@ from pathlib import Path
 from envyard.configuration import Places, read_toml
 from envyard.consistency import check_projects
 from envyard.errors import UnknownEnvironment, WorkspaceNotFound
-from envyard.fields import Table, closest, shown
+from envyard.fields import Table, closest, listed, shown
 from envyard.members import LINE, LINE_WORDS, object_to, read_member, read_python
 from envyard.platforms import PLATFORMS
-from envyard.project import Project, Workspace
+from envyard.project import ContinuousIntegration, Project, Workspace
 
 WORKSPACE_FILE = "workspace.toml"
 
@@ -65,6 +65,7 @@ def load_workspace(root: Path) -> Workspace:
     python = read_python(settings, f"{sys.version_info.major}.{sys.version_info.minor}")
     members = [read_member(key, table, places, python) for key, table in top.tables("projects", name="key")]
     store = _store(settings, places)
+    platforms = settings.strings("platforms", _DEFAULT_PLATFORMS, choices=tuple(PLATFORMS), required=True)
     workspace = Workspace(
         root=Path(folder),
         file=Path(file),
@@ -73,7 +74,8 @@ def load_workspace(root: Path) -> Workspace:
         projects=tuple(member.project for member in members),
         installer=settings.choice("installer", ("auto", "uv", "pip"), "auto"),
         publish=settings.choice("publish", ("auto", "link", "copy"), "auto"),
-        platforms=settings.strings("platforms", _DEFAULT_PLATFORMS, choices=tuple(PLATFORMS), required=True),
+        platforms=platforms,
+        ci=_continuous_integration(top.table("ci"), platforms),
     )
     settings.finish()
     top.finish()
@@ -129,6 +131,24 @@ def _store(settings: Table, places: Places) -> str:
     else:
         return place.path
     return ""
+
+
+def _continuous_integration(table: Table, platforms: tuple[str, ...]) -> ContinuousIntegration:
+    settings = ContinuousIntegration(
+        platforms=table.strings("platforms", platforms, choices=platforms, required=True),
+        sessions=table.strings("sessions", pattern=_SESSION, expected=_SESSION_WORDS),
+        checks=table.strings("checks", pattern=_SESSION, expected=_SESSION_WORDS),
+        branches=table.strings("branches", ("main",), pattern=_BRANCH, expected=_BRANCH_WORDS),
+        runners=table.string_table("runners", names="|".join(PLATFORMS), expected=listed(tuple(PLATFORMS))),
+    )
+    table.finish()
+    return settings
+
+
+_SESSION = r"[A-Za-z0-9_](?:[A-Za-z0-9_.()-]*[A-Za-z0-9_)])?"
+_SESSION_WORDS = "the name of a nox session"
+_BRANCH = r"[A-Za-z0-9_*](?:[A-Za-z0-9_./*-]*[A-Za-z0-9_*])?"
+_BRANCH_WORDS = "the name of a branch"
 
 
 def _path_of(workspace: Workspace, project: Project) -> str:

@@ -225,7 +225,7 @@ MISTAKES = {
         '[projects.alpha]\n[project.beta] #!\npath = "beta"',
         "project: unknown key; did you mean `projects`?",
     ),
-    "unknown quoted key": ('["a b"] #!\nx = 1', '"a b": unknown key; expected one of `projects` or `workspace`'),
+    "unknown quoted key": ('["a b"] #!\nx = 1', '"a b": unknown key; expected one of `ci`, `projects` or `workspace`'),
     # wrong types
     "float as python": (
         "[projects.alpha]\npython = 3.10 #!",
@@ -479,6 +479,35 @@ MISTAKES = {
     "title is another's key": (
         '[projects.alpha]\ntitle = "Beta" #!\n[projects.beta]\ntitle = "B"',
         "projects.alpha.title: `Beta` is the key of another project",
+    ),
+    "depends on nobody": (
+        '[projects.alpha]\ndepends-on = ["betta"] #!\n[projects.beta]',
+        "projects.alpha.depends-on[0]: there is no project `betta`; expected the key of a project; did you mean `beta`?",
+    ),
+    "depends on itself": (
+        '[projects.alpha]\ndepends-on = ["alpha"] #!',
+        "projects.alpha.depends-on[0]: a project does not depend on itself",
+    ),
+    "depends in a circle": (
+        '[projects.beta]\ndepends-on = ["alpha"]\n[projects.alpha]\ndepends-on = ["beta"] #!',
+        "projects.alpha.depends-on: goes round in a circle: alpha -> beta -> alpha",
+    ),
+    "profile that is not there": (
+        '[projects.alpha]\nprofiles = ["torch-cpu"] #!',
+        "projects.alpha.profiles[0]: there is no profile `torch-cpu`; expected a file in `profiles/`",
+    ),
+    "platform of ci that no lockfile serves": (
+        '[workspace]\nplatforms = ["linux-x86_64", "macos-arm64"]\n[ci]\nplatforms = ["windows-x86_64"] #!',
+        "ci.platforms[0]: `windows-x86_64` is unknown; expected `linux-x86_64` or `macos-arm64`",
+    ),
+    "runner of no platform": (
+        '[ci.runners]\nlinux = "big" #!',
+        "ci.runners.linux: `linux` is not valid; expected `linux-x86_64`, `linux-aarch64`, `macos-arm64`, "
+        "`macos-x86_64`, `windows-x86_64` or `windows-arm64`",
+    ),
+    "session that is no name": (
+        '[ci]\nsessions = ["lint && x"] #!',
+        "ci.sessions[0]: `lint && x` is not valid; expected the name of a nox session",
     ),
     "lockfile twice": (
         '[projects.alpha]\nlockfile = "lock.txt"\n[projects.beta]\nlockfile = "./Lock.txt" #!',
@@ -923,10 +952,10 @@ def test_a_workspace_without_projects_has_none_to_choose(write: Writer) -> None:
 PAGE = Path(__file__).parents[2] / "docs/workspace-toml.md"
 
 
-@pytest.mark.parametrize("table", ["workspace", "projects.alpha"])
+@pytest.mark.parametrize("table", ["workspace", "projects.alpha", "ci"])
 def test_the_page_describes_exactly_the_keys_that_exist(write: Writer, table: str) -> None:
     (mistake,) = mistakes(write(f"[{table}]\nqqqqqq = 1\n"))
-    section = PAGE.read_text(encoding="utf-8").split("\n## `[")[1 if table == "workspace" else 2]
+    section = PAGE.read_text(encoding="utf-8").split("\n## `[")[["", "workspace", "projects.alpha", "ci"].index(table)]
 
     described = re.findall(r"^\| `([a-z-]+)` \|", section, re.MULTILINE)
 

@@ -1,0 +1,1 @@
+"""What envyard writes for other programs: direnv, shells, editors, continuous integration."""
