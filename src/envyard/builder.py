@@ -21,13 +21,14 @@ from pathlib import Path
 
 from envyard.definition import Definition
 from envyard.environment import INODE_FILE, Environment, python_of
-from envyard.errors import CommandFailed, EnvironmentIncomplete, EnvyardError
+from envyard.errors import CommandFailed, EnvironmentIncomplete, EnvyardError, ProbeFailed
 from envyard.events import Phase, PhaseStarted
 from envyard.files import replacing, storage_errors
 from envyard.fingerprint import Fingerprint, take_fingerprint
 from envyard.installers.base import Installer, Plan, Work
 from envyard.interpreter import Interpreter
 from envyard.locks import ExclusiveLock, collect, read_holder
+from envyard.probe import Verdict, driver_version, remember, subject_of, try_out
 from envyard.process import child_environment
 from envyard.restart import current_start
 from envyard.seeds import ensure_seed
@@ -110,6 +111,7 @@ class Build:
                     f"the requirements of `{self.definition.key}` were changed while its environment was built",
                     hint="run the same command again",
                 )
+            verdict = self._try_out()
         self.work.cancellation.check()
         environment = Environment(
             generation=self.generation,
@@ -134,6 +136,8 @@ class Build:
             start=current_start(),
         )
         self.store.commit(environment)
+        if verdict is not None:
+            self._remember(environment, verdict)
         return environment
 
     def abandon(self) -> None:
@@ -173,6 +177,33 @@ class Build:
 
     def _site_packages(self) -> Path:
         return site_packages_of(self.path, self.interpreter)
+
+    def _try_out(self) -> Verdict | None:
+        """What a profile promises, tried before anybody can see the environment. Raises `ProbeFailed`."""
+        probe = self.definition.probe
+        if probe is None:
+            return None
+        verdict = try_out(
+            python_of(self.path),
+            probe,
+            self.definition.environment,
+            cancellation=self.work.cancellation,
+            pass_fds=self.work.pass_fds,
+            log=self.work.log,
+        )
+        if not verdict.grade.usable:
+            raise ProbeFailed(
+                f"the new environment of `{self.definition.key}` does not work: {'; '.join(verdict.reasons)}",
+                details=verdict.evidence,
+                hint=f"its requirements lack something or do not fit together; the log: {self.work.log}",
+            )
+        return verdict
+
+    def _remember(self, environment: Environment, verdict: Verdict) -> None:
+        """So that nobody has to try the same again."""
+        assert self.definition.probe is not None
+        subject = subject_of(self.store, environment, self.definition.environment)
+        remember(subject, self.definition.probe, verdict, driver=driver_version())
 
     def _check(self, report: AuditReport) -> None:
         if os.path.realpath(report.prefix) != os.path.realpath(self.path):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from envyard.profile import Probe
 from envyard.project import Project, Workspace
 
 
@@ -22,7 +23,8 @@ class Definition:
     """Everything that decides the content of one environment. All paths are absolute.
 
     `lines` are PEP 508 requirements besides the files; with a `lockfile` only the lockfile is installed (plus the
-    editable project), and `requirements` and `lines` are what the lockfile was made from.
+    editable project), and `requirements` and `lines` are what the lockfile was made from. `probe` is tried in a new
+    environment before anybody can see it; it is no part of the fingerprint.
     """
 
     kind: Kind
@@ -41,6 +43,7 @@ class Definition:
     publish: str = "auto"
     link: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    probe: Probe | None = None
 
 
 def project_definition(workspace: Workspace, project: Project) -> Definition:

@@ -76,6 +76,10 @@ class UnknownEnvironment(UsageError):
     """A name on the command line is no project of the workspace."""
 
 
+class ProfileNotFound(UsageError):
+    """No profile has this env key, or none serves what is needed on this hardware; `details` say why not."""
+
+
 # --- building
 
 
@@ -140,3 +144,22 @@ class LockTimeout(EnvyardError):
 
 class OutsideStore(EnvyardError):
     """Refused to delete something that the store does not own. Reaching this is a bug worth reporting."""
+
+
+# --- models
+
+
+class ModelNotFound(UsageError):
+    """The name of a model leads nowhere."""
+
+
+class ModelUnreadable(EnvyardError):
+    """A file of the model that says what it needs cannot be read."""
+
+
+class ProbeFailed(EnvyardError):
+    """A new environment is complete, but cannot do what its profile promises; `details` hold what python said."""
+
+
+class NoEnvironmentForModel(EnvyardError):
+    """No strategy found an environment that runs the model; `details` say what each of them found."""
