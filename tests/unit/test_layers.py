@@ -30,6 +30,8 @@ LAYERS = {
         "lockfile",
         "members",
         "outcome",
+        "profiledraft",
+        "profilefile",
         "provision",
         "schedule",
         "workspace",
