@@ -117,10 +117,9 @@ class UvOneByOne(ReferenceAlternative):
 class AdoptedUv(UvOneByOne):
     """Sequential uv on a cold cache. The shared cache, if there is none yet, is the one it has filled."""
 
-    def cleanup(self, folder: Path) -> None:
+    def keep(self, folder: Path) -> None:
         if not self.place.cache.exists() and (folder / "cache").exists():
             os.rename(folder / "cache", self.place.cache)
-        super().cleanup(folder)
 
 
 class UvTogether(UvOneByOne):
@@ -201,13 +200,12 @@ def fill(place: Workplace) -> None:
     reference.run(folder)
     reference.check(folder)
     place.reference = reference.environments(folder)
-    folder = place.root / "rounds" / "fill"
     for alternative in (Envyard("envyard", place, offline=False), Nox("nox", place, offline=False)):
+        folder = place.root / "rounds" / f"fill-{alternative.name}"
         folder.mkdir(parents=True)
         alternative.prepare(folder)
         with contextlib.suppress(CommandFailed):  # its own rows will say so
             alternative.run(folder)
-        remove_tree(folder)
 
 
 def warm_alternatives(place: Workplace) -> tuple[Alternative, ...]:

@@ -13,9 +13,11 @@ from pathlib import Path
 from processes import CommandFailed
 from results import Result, Sample, ScenarioResult, Target
 
+ROOM = 12 * 10**9  # bytes: a cache and the environments of the reference workspace, with some to spare
+
 
 class Alternative:
-    """One way to reach the result. `prepare`, `check` and `cleanup` are not timed.
+    """One way to reach the result. `prepare`, `check` and `keep` are not timed.
 
     `units` is the number of environments that a run makes or reads.
     """
@@ -33,16 +35,17 @@ class Alternative:
     def check(self, folder: Path) -> None:
         """Raise `CommandFailed` unless the run made what every other alternative makes."""
 
-    def cleanup(self, folder: Path) -> None:
-        """Remove what `prepare` and `run` made."""
-        remove_tree(folder)
+    def keep(self, folder: Path) -> None:
+        """Take from `folder` what later runs need."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """A question put to several alternatives.
 
-    - `fresh`: a new folder every round; otherwise one folder, prepared once, for all rounds.
+    - `fresh`: a new folder every round; otherwise one folder, prepared once, for all rounds. Folders stay until the end
+      of the benchmark: ext4 does not give out inodes of deleted files for minutes, and the search past thousands of
+      them doubles the time of whoever makes folders next (`recently_deleted` in the kernel's fs/ext4/ialloc.c).
     - `warm_up`: rounds before the first that counts, to fill page cache and byte code.
     - `count_disk`: count the unique bytes of the folder after each run.
     """
@@ -66,14 +69,14 @@ def measure(scenario: Scenario, folder: Path, tell: Callable[[str], None]) -> Sc
         for alternative in scenario.alternatives
     }
     load_before = os.getloadavg()[0]
-    try:
-        for number in range(-scenario.warm_up, scenario.rounds):
-            for alternative in _order(scenario.alternatives, number):
-                if not results[alternative.name].failure:
-                    place = folder / alternative.name.replace(" ", "-")
-                    _run_once(scenario, alternative, results[alternative.name], place, number, tell)
-    finally:
-        remove_tree(folder)
+    for number in range(-scenario.warm_up, scenario.rounds):
+        for alternative in _order(scenario.alternatives, number):
+            if not results[alternative.name].failure:
+                place = folder / alternative.name.replace(" ", "-")
+                if scenario.fresh:
+                    _make_room(folder)
+                    place = place.with_name(f"{place.name}-{number + scenario.warm_up}")
+                _run_once(scenario, alternative, results[alternative.name], place, number, tell)
     return ScenarioResult(
         name=scenario.name,
         title=scenario.title,
@@ -111,6 +114,13 @@ def remove_tree(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
+def _make_room(folder: Path) -> None:
+    """Remove finished runs, the oldest first, while the disk is too full for one more."""
+    runs = sorted(folder.iterdir(), key=lambda run: run.stat().st_mtime) if folder.exists() else []
+    while runs and shutil.disk_usage(folder).free < ROOM:
+        remove_tree(runs.pop(0))
+
+
 def _order(alternatives: tuple[Alternative, ...], number: int) -> tuple[Alternative, ...]:
     """A B C, then B C A, then C A B: nobody always runs behind the same neighbour's deletions."""
     start = number % len(alternatives)
@@ -127,8 +137,6 @@ def _run_once(
 ) -> None:
     label = f"{scenario.name}: {alternative.name}, " + ("warm-up" if number < 0 else f"round {number + 1}")
     try:
-        if scenario.fresh:
-            remove_tree(folder)
         if not folder.exists():
             folder.mkdir(parents=True)
             alternative.prepare(folder)
@@ -144,8 +152,7 @@ def _run_once(
         if number >= 0:
             result.samples.append(sample)
         tell(f"{label}: {sample.seconds:.2f} s")
-    if scenario.fresh:
-        alternative.cleanup(folder)
+    alternative.keep(folder)
 
 
 def _timed(alternative: Alternative, folder: Path) -> Sample:
