@@ -11,7 +11,7 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from envyard.errors import EnvironmentIncomplete, EnvyardError, InstallFailed
@@ -143,29 +143,57 @@ class Uv:
     def forget(self, packages: Sequence[str], work: Work) -> None:
         work.run([self.program, "cache", "clean", *packages])
 
-    def compile(self, arguments: Sequence[str], folder: Path, work: Work) -> str:
-        """`uv pip compile` with these arguments; returns what it wrote to stdout."""
-        return self._uv(["pip", "compile", *arguments], work, folder, None).stdout
+    def compile(self, arguments: Sequence[str], folder: Path, work: Work, indexes: Sequence[str] = ()) -> str:
+        """`uv pip compile` with these arguments and further indexes; returns what it wrote to stdout."""
+        return self._uv(["pip", "compile", *arguments], work, folder, None, indexes).stdout
 
-    def _uv(self, arguments: list[str], work: Work, folder: Path, plan: Plan | FetchPlan | None) -> Completed:
+    def try_compile(
+        self, arguments: Sequence[str], folder: Path, work: Work, variables: Mapping[str, str]
+    ) -> Completed:
+        """`uv pip compile`, however it ends (1: no solution); `variables` count where the user did not set them."""
+        return self._call(["pip", "compile", *arguments], work, folder, None, variables)
+
+    def _uv(
+        self,
+        arguments: list[str],
+        work: Work,
+        folder: Path,
+        plan: Plan | FetchPlan | None,
+        indexes: Sequence[str] = (),
+    ) -> Completed:
+        completed = self._call(arguments, work, folder, plan, {}, indexes)
+        if completed.returncode != 0:
+            raise explain_failure(work, completed, offline="--offline" in arguments)
+        return completed
+
+    def _call(
+        self,
+        arguments: list[str],
+        work: Work,
+        folder: Path,
+        plan: Plan | FetchPlan | None,
+        variables: Mapping[str, str],
+        indexes: Sequence[str] = (),
+    ) -> Completed:
         caller = os_environment()
-        environment = child_environment({**uv_variables(caller), "NO_COLOR": "1"})
+        environment = {**variables, **child_environment({**uv_variables(caller), "NO_COLOR": "1"})}
         if plan is not None:
             # pip's own wheel is found here; together with the user's folders, which an option would replace
             # (an address, since a `#` or a comma in a path means something else there)
             folders = [environment.get("UV_FIND_LINKS", ""), plan.seed_folder.as_uri()]
             environment["UV_FIND_LINKS"] = ",".join(filter(None, folders))
+            indexes = plan.definition.indexes if isinstance(plan, Plan) else plan.indexes
+        if indexes:  # besides the user's, which an option would replace
+            environment["UV_INDEX"] = " ".join(filter(None, [environment.get("UV_INDEX", ""), *indexes]))
+            environment.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")  # what pip does
         if environment.get("UV_LINK_MODE") == "symlink":
             del environment["UV_LINK_MODE"]  # `uv cache clean` would break every environment
-        completed = work.run(
+        return work.run(
             [self.program, *arguments, *uv_arguments(caller)],
             cwd=folder,
             environment=environment,
             on_line=lambda line: work.tell(progress_events(work.key, line)),
         )
-        if completed.returncode != 0:
-            raise explain_failure(work, completed, offline="--offline" in arguments)
-        return completed
 
 
 _finding = threading.Lock()  # sysconfig's first look at its variables is not thread-safe in CPython 3.11
