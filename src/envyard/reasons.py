@@ -1,0 +1,75 @@
+"""uv's explanation of a contradiction as short sentences for people.
+
+uv writes prose in a drawn tree, which changes from release to release. What is recognised is put in plain words; when
+nothing is, uv's own words are shown. Nothing is decided here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+_NAME = r"[A-Za-z0-9][\w.-]*(?:\[[^\]\s]*\])?"
+_VERSIONS = r"(?:[<>=!~]=?=?[^\s,]+(?:,[<>=!~]=?=?[^\s,]+)*)"
+_PACKAGE = rf"(?P<package>{_NAME})(?P<version>{_VERSIONS})?"
+_NEEDS = re.compile(
+    rf"{_PACKAGE} depends on (?:one of: )?(?P<needs>{_NAME}{_VERSIONS}(?: {_NAME}{_VERSIONS})*)",
+)
+_ABSENT = re.compile(rf"[Tt]here (?:is|are) no versions? of {_PACKAGE}")
+_UNKNOWN = re.compile(rf"{_PACKAGE} was not found in the package registry")
+_NO_WHEEL = re.compile(rf"{_PACKAGE} has no (?:usable wheels|wheels with a matching [^,(]*)")
+_PYTHON = re.compile(rf"{_PACKAGE} depends on Python(?P<python>{_VERSIONS})")
+_SENTENCES = (
+    (_PYTHON, "{what} needs Python {python}"),
+    (_ABSENT, "the index has no {what}"),
+    (_UNKNOWN, "the index has no package `{name}`"),
+    (_NO_WHEEL, "{what} has no wheel for this Python and platform"),
+)
+_RULES = re.compile(r"[\u2500-\u257f]")  # box drawing
+_LONGEST = 12  # lines of uv's own words
+
+
+def reasons(words: str, packages: Sequence[str] = ()) -> tuple[str, ...]:
+    """What uv gives as its reasons, most telling first: `transformers 4.30.0 needs tokenizers >=0.11.1,<0.14`.
+
+    With `packages` (normalised names) only what is said about one of them, if anything is.
+    """
+    text = " ".join(_RULES.sub(" ", words).split())
+    found = [
+        ({_plain(match["package"])}, sentence.format(what=_called(match), name=match["package"], **match.groupdict()))
+        for pattern, sentence in _SENTENCES
+        for match in pattern.finditer(text)
+    ]
+    found += [_need(match) for match in _NEEDS.finditer(text) if not match["needs"].startswith("Python")]
+    wanted = set(packages)
+    about = [sentence for names, sentence in found if names & wanted] or [sentence for _names, sentence in found]
+    return tuple(dict.fromkeys(about)) or own_words(words)
+
+
+def own_words(words: str) -> tuple[str, ...]:
+    """uv's explanation as it is, without its drawing."""
+    lines = [" ".join(_RULES.sub(" ", line).split()) for line in words.splitlines()]
+    return tuple([line for line in lines if line][:_LONGEST])
+
+
+def mentioned(words: str, lines: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:
+    """Those of `lines`, about the packages `names`, that uv mentions: where to look first, no more."""
+    said = {_plain(each) for each in re.findall(_NAME, words)}
+    return tuple(line for line, name in zip(lines, names, strict=True) if name in said)
+
+
+def _need(match: re.Match[str]) -> tuple[set[str], str]:
+    """The packages of a "depends on", and the sentence."""
+    needs = match["needs"].split()
+    shown = " or ".join(re.sub(r"(?<=[\w\]])(?=[<>=!~])", " ", need, count=1) for need in needs)
+    return {_plain(need) for need in needs} | {_plain(match["package"])}, f"{_called(match)} needs {shown}"
+
+
+def _called(match: re.Match[str]) -> str:
+    version = match["version"] or ""
+    return f"{match['package']} {version.removeprefix('==') if version.count('=') == 2 else version}".rstrip()
+
+
+def _plain(name: str) -> str:
+    name = re.split(r"[<>=!~\[]", name)[0]
+    return re.sub(r"[-_.]+", "-", name).lower().strip("-")

@@ -1,0 +1,152 @@
+"""Asks uv's resolver whether requirements can be installed together, on every target, without installing anything.
+
+The answer comes from uv's exit code: 0 resolved, 1 no solution, anything else "could not be asked". uv's prose is kept
+for people; nothing is decided by it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from envyard.errors import EnvyardError, UsageError
+from envyard.events import Listener, ignore
+from envyard.installers.base import Work
+from envyard.installers.failures import STORAGE
+from envyard.installers.uv import Uv, explain_failure, find_uv
+from envyard.platforms import PLATFORMS
+from envyard.process import Cancellation
+from envyard.requirements import parse_lockfile
+
+_NO_SOLUTION = 1
+_IMPATIENT = {"UV_HTTP_RETRIES": "1"}  # a question need not wait as long as an installation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where the requirements shall hold: `python` is `3.11`, `platform` a name of `PLATFORMS`."""
+
+    python: str
+    platform: str
+
+    def __str__(self) -> str:
+        return f"Python {self.python} on {self.platform}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """All of a question but the requirements themselves: the same for every attempt to find a set that resolves.
+
+    - `indexes`: package indexes that go before the configured one; `torch_backend`: uv's `--torch-backend`, or "".
+    - `folder`: where uv runs; its configuration there counts.
+    """
+
+    targets: tuple[Target, ...]
+    folder: Path
+    indexes: tuple[str, ...] = ()
+    torch_backend: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Whether the requirements resolve on every target.
+
+    `pins` are the versions on each target when they do; else `target` is the first where they do not, and `words`
+    are uv's own.
+    """
+
+    resolves: bool
+    pins: Mapping[Target, Mapping[str, str]] = field(default_factory=dict)
+    target: Target | None = None
+    words: str = ""
+
+
+class NotAsked(EnvyardError):
+    """The resolver could not answer: the index cannot be reached, refuses access, or uv does not understand a line."""
+
+
+class TooManyRuns(EnvyardError):
+    """The resolver ran as often as it may, without an end in sight."""
+
+
+class Resolver:
+    """Asks one `Question` with different requirements; the same requirements are asked once only.
+
+        with Resolver(question, limit=200) as resolver:
+            answer = resolver.ask(["torch==2.1.0", "torchvision==0.15.2"])
+
+    `limit` is how often uv may run; `runs` how often it did. Wheels only: what has none counts as not there, because a
+    source distribution would have to be run to tell its requirements.
+    """
+
+    def __init__(
+        self,
+        question: Question,
+        *,
+        limit: int,
+        key: str = "",
+        listener: Listener = ignore,
+        cancellation: Cancellation | None = None,
+    ) -> None:
+        uv = find_uv()
+        if uv is None:
+            raise NotAsked("requirements are resolved by uv, which is not installed", hint="run `pip install uv`")
+        unknown = [target.platform for target in question.targets if target.platform not in PLATFORMS]
+        if unknown:
+            raise UsageError(f"`{unknown[0]}` is no platform", hint=f"known are {', '.join(PLATFORMS)}")
+        self.question = question
+        self.runs = 0
+        self._uv: Uv = uv
+        self._limit = limit
+        self._work = Work(key=key, listener=listener, cancellation=cancellation or Cancellation())
+        self._answers: dict[tuple[str, ...], Answer] = {}
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+
+    def __enter__(self) -> Self:
+        self._scratch = tempfile.TemporaryDirectory(prefix="envyard-resolve-")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._scratch is not None
+        self._scratch.cleanup()
+
+    def ask(self, lines: Sequence[str]) -> Answer:
+        """Whether these requirements resolve together. Raises `NotAsked`, `TooManyRuns`, `Cancelled`."""
+        asked = tuple(line for line in lines if line)
+        if asked not in self._answers:
+            self._answers[asked] = self._ask(asked)
+        return self._answers[asked]
+
+    def _ask(self, lines: tuple[str, ...]) -> Answer:
+        assert self._scratch is not None, "use it in a `with` block"
+        file = Path(self._scratch.name) / "requirements.in"
+        file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        pins: dict[Target, Mapping[str, str]] = {}
+        for target in self.question.targets:
+            if self.runs >= self._limit:
+                raise TooManyRuns(f"no end after {self.runs} runs of the resolver")
+            self.runs += 1
+            done = self._uv.try_compile(self._arguments(target, file), self.question.folder, self._work, _IMPATIENT)
+            words = done.stderr.strip()
+            if done.returncode == _NO_SOLUTION and not any(one.search(words) for one in STORAGE.values()):
+                return Answer(resolves=False, target=target, words=words)
+            if done.returncode:
+                failure = explain_failure(self._work, done, offline=False)
+                raise NotAsked(failure.message, hint=failure.hint, details=failure.details)
+            pins[target] = {pin.name: pin.version for pin in parse_lockfile(done.stdout)}
+        return Answer(resolves=True, pins=pins)
+
+    def _arguments(self, target: Target, file: Path) -> list[str]:
+        question = self.question
+        arguments = [str(file), "--python-version", target.python, "--python-platform", PLATFORMS[target.platform].uv]
+        for address in question.indexes:
+            arguments += ["--index", address]
+        if question.torch_backend:
+            arguments += ["--torch-backend", question.torch_backend]
+        return [*arguments, "--no-build", "--no-header", "--no-annotate", "--quiet"]
