@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from envyard.profile import Probe
+from envyard.profile import Probe, Profile
 from envyard.project import Project, Workspace
 
 
@@ -24,7 +24,8 @@ class Definition:
 
     `lines` are PEP 508 requirements besides the files; with a `lockfile` only the lockfile is installed (plus the
     editable project), and `requirements` and `lines` are what the lockfile was made from. `probe` is tried in a new
-    environment before anybody can see it; it is no part of the fingerprint.
+    environment before anybody can see it; it is no part of the fingerprint. `preferred_python` is tried before
+    `python`, or ""; `indexes` are addresses of package indexes besides those that the installer is set up with.
     """
 
     kind: Kind
@@ -39,6 +40,8 @@ class Definition:
     lockfile: Path | None = None
     editable: Path | None = None
     torch_backend: str = ""
+    indexes: tuple[str, ...] = ()
+    preferred_python: str = ""
     installer: str = "auto"
     publish: str = "auto"
     link: Path | None = None
@@ -65,4 +68,24 @@ def project_definition(workspace: Workspace, project: Project) -> Definition:
         publish=workspace.publish,
         link=project.link,
         environment=project.environment,
+    )
+
+
+def profile_definition(workspace: Workspace, profile: Profile, platform: str) -> Definition:
+    """The environment that `profile` asks for on a platform such as `linux-x86_64`; no folder of people links to it."""
+    return Definition(
+        kind=Kind.PROFILE,
+        key=profile.key,
+        title=profile.title,
+        root=workspace.root,
+        python=profile.python,
+        preferred_python=profile.preferred_python,
+        lines=profile.requirements,
+        lockfile=profile.lockfiles.get(platform),
+        torch_backend=profile.torch_backend,
+        indexes=profile.indexes,
+        installer=workspace.installer,
+        publish=workspace.publish,
+        environment=profile.environment,
+        probe=profile.probe,
     )

@@ -36,7 +36,7 @@ def fetch(
     installer: Installer,
     work: Work,
 ) -> None:
-    """Fetch what `lockfiles` pin for `interpreter`, with the torch backend and folder of `definition`.
+    """Fetch what `lockfiles` pin for `interpreter`, with the torch backend, indexes and folder of `definition`.
 
     Needs `fetch_lock`.
     """
@@ -50,6 +50,7 @@ def fetch(
             interpreter=Path(interpreter.executable),
             batches=tuple("".join(f"{pin.text}\n" for pin in batch) for batch in batches),
             torch_backend=definition.torch_backend,
+            indexes=definition.indexes,
             scratch=scratch,
             seed_folder=ensure_seed(store, interpreter.minor).folder,
             fixed_folder=definition.root,

@@ -53,6 +53,9 @@ def take_fingerprint(definition: Definition) -> Fingerprint:
         "installer": definition.installer,
         "torch-backend": definition.torch_backend,
     }
+    # only where there are any, so that other environments keep their fingerprint
+    inputs |= {"indexes": " ".join(definition.indexes)} if definition.indexes else {}
+    inputs |= {"preferred python": definition.preferred_python} if definition.preferred_python else {}
     if definition.lockfile is not None:
         inputs[f"lockfile {_name(definition.lockfile, definition)}"] = content_digest(_read_lockfile(definition))
     else:
@@ -77,7 +80,7 @@ def explain_change(old: Environment, new: Fingerprint) -> tuple[str, ...]:
     before, after = old.inputs, new.inputs
     if before.get("python") != after["python"]:
         lines.append(f"python {before.get('python') or 'any'} -> {after['python'] or 'any'}")
-    for name in ("installer", "torch-backend", "extras", "groups"):
+    for name in ("preferred python", "installer", "torch-backend", "indexes", "extras", "groups"):
         if before.get(name, "") != after.get(name, ""):
             lines.append(f"{name} {before.get(name) or 'none'} -> {after.get(name) or 'none'}")
     if before.get("format") != after["format"]:

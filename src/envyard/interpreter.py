@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import platform
@@ -45,6 +46,14 @@ def find_interpreter(request: str) -> Interpreter:
         return current_interpreter()
     with _discovery:
         return _discover(request)
+
+
+def find_preferred(preferred: str, request: str) -> Interpreter:
+    """The interpreter for `preferred`, unless it is "" or not on this machine; else the one for `request`."""
+    if preferred:
+        with contextlib.suppress(InterpreterNotFound):
+            return find_interpreter(preferred)
+    return find_interpreter(request)
 
 
 def current_interpreter() -> Interpreter:

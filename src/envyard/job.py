@@ -19,7 +19,7 @@ from envyard.fingerprint import take_fingerprint
 from envyard.health import Grade, Health, check_health
 from envyard.installers.base import ANCESTORS, Installer, NotCached, Work
 from envyard.installers.choose import choose_installer
-from envyard.interpreter import Interpreter, find_interpreter
+from envyard.interpreter import Interpreter, find_preferred
 from envyard.locks import ExclusiveLock, Holder
 from envyard.outcome import Action, Options, Outcome
 from envyard.process import Cancellation, environment_variable
@@ -109,7 +109,8 @@ class Job:
             return
         self.reasons = reasons_to_build(health, self.options)
         self.work.tell(BuildReasons(key=self.definition.key, reasons=self.reasons))
-        self.interpreter: Interpreter = find_interpreter(self.definition.python)
+        definition = self.definition
+        self.interpreter: Interpreter = find_preferred(definition.preferred_python, definition.python)
         self.installer: Installer = choose_installer(self.definition.installer, self.interpreter)
         self._create()
         try:

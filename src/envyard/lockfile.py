@@ -21,7 +21,7 @@ from envyard.events import Warned
 from envyard.files import replacing, storage_errors
 from envyard.installers.base import Work
 from envyard.installers.uv import Uv
-from envyard.interpreter import find_interpreter
+from envyard.interpreter import find_preferred
 from envyard.longpath import remove_tree
 from envyard.platforms import PLATFORMS, Platform, this_platform
 from envyard.requirements import INPUTS_PREFIX, Pin, inputs_digest, load_text, parse_lockfile
@@ -79,7 +79,7 @@ def write_lockfile(
     lockfile = definition.lockfile
     if lockfile is None:
         raise EnvyardError(f"`{definition.key}` has no `lockfile` in workspace.toml")
-    minor = find_interpreter(definition.python).minor
+    minor = find_preferred(definition.preferred_python, definition.python).minor
     digest = inputs_digest(definition)  # of the files as they are now; who changes them meanwhile locks again
     scratch = store.root / "cache" / f"{_SCRATCH}{os.urandom(4).hex()}"
     old = _old_text(lockfile)
@@ -160,6 +160,7 @@ def _universal(given: _Input, uv: Uv, work: Work) -> str:
         [*arguments, "--universal", "--generate-hashes", "--custom-compile-command", command, *output],
         given.definition.root,
         work,
+        given.definition.indexes,
     )
     return given.output.read_text(encoding="utf-8")
 
@@ -175,7 +176,9 @@ def _missing(given: _Input, platform: Platform, pins: Sequence[Pin], uv: Uv, wor
     arguments = given.arguments(given.lines)
     arguments += ["--constraint", _relative(constraints, given.definition.root), "--python-platform", platform.uv]
     try:
-        alone = parse_lockfile(uv.compile([*arguments, "--no-annotate"], given.definition.root, work))
+        definition = given.definition
+        text = uv.compile([*arguments, "--no-annotate"], definition.root, work, definition.indexes)
+        alone = parse_lockfile(text)
     except RequirementsConflict as error:
         if platform.name == this_platform():
             raise

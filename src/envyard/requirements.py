@@ -144,6 +144,7 @@ def inputs_digest(definition: Definition) -> str:
         definition.groups,
         (definition.python,),
         (definition.torch_backend,),
+        *([definition.indexes] if definition.indexes else []),
     ):
         digest.update(("\0".join(part) + "\n").encode())
     return digest.hexdigest()

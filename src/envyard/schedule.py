@@ -83,15 +83,16 @@ def _wait_and_build(store: Store, job: Job, cancellation: Cancellation) -> None:
 
 
 def _fetch_for(store: Store, jobs: Sequence[Job], cancellation: Cancellation) -> None:
-    """One common fetch for all environments of one interpreter and torch backend whose pins are known.
+    """One common fetch for all that have the same interpreter, torch backend and indexes, and whose pins are known.
 
     A failure here is not reported: it does not tell whose package it was. The build that needs the package fails with
     its own name when it installs online.
     """
-    groups: dict[tuple[str, str], list[Job]] = {}
+    groups: dict[tuple[str, str, tuple[str, ...]], list[Job]] = {}
     for job in jobs:
         if job.pins_file is not None:
-            groups.setdefault((job.interpreter.executable, job.definition.torch_backend), []).append(job)
+            source = (job.interpreter.executable, job.definition.torch_backend, job.definition.indexes)
+            groups.setdefault(source, []).append(job)
     work = replace(jobs[0].work, key="")
     for group in groups.values():
         for job in group:

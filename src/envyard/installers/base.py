@@ -85,6 +85,7 @@ class FetchPlan:
     interpreter: Path
     batches: tuple[str, ...]
     torch_backend: str
+    indexes: tuple[str, ...]
     scratch: Path
     seed_folder: Path
     fixed_folder: Path

@@ -58,6 +58,7 @@ class Pip:
         seed: list[str | Path] = [plan.python, f"{wheel}/pip", "install", "--no-index", "--no-deps", str(wheel)]
         self._run(seed, plan.fixed_folder, work)
         pip: list[str | Path] = [plan.python, "-m", "pip", "install"]
+        pip += [part for index in definition.indexes for part in ("--extra-index-url", index)]
         if requirements:
             self._run([*pip, *requirements], folder, work)
         if definition.lockfile is not None and definition.editable is not None:
