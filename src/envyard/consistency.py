@@ -15,7 +15,7 @@ RESERVED_KEYS = frozenset({"all", "lint", "projects", "tests", "types"})
 
 _KEY = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _KEY_WORDS = "lower-case letters, digits and dashes between them, at most 64"
-_DEVICE = r"con|prn|aux|nul|com\d|lpt\d"  # file names that Windows keeps for devices
+DEVICE = r"con|prn|aux|nul|com\d|lpt\d"  # file names that Windows keeps for devices
 
 
 def check_projects(top: Table, members: Sequence[Member], settings: Table, store: str, places: Places) -> None:
@@ -45,7 +45,7 @@ def _check_keys(top: Table, members: Iterable[Member]) -> None:
             top.problems.add(table.location, problem, expected=_KEY_WORDS, suggestion=suggestion)
         elif key in RESERVED_KEYS:
             top.problems.add(table.location, f"{shown(key)} is already the name of a nox session")
-        elif re.fullmatch(_DEVICE, key):
+        elif re.fullmatch(DEVICE, key):
             top.problems.add(table.location, f"{shown(key)} is the name of a device on Windows")
 
 
