@@ -21,16 +21,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import nox
+import nox.command
 
 from envyard.errors import Cancelled, EnvironmentMissing, EnvyardError
+from envyard.process import environment_variable
 from envyard.project import Project, Workspace
 from envyard.workspace import load_workspace
 
 if TYPE_CHECKING:
     from envyard.events import Event, Listener
+    from envyard.integrations.results import Report
 
 PROJECTS_TAG = "projects"
 """The tag of every project's session: `nox -t projects` tests them all."""
+
+REPORTS_VARIABLE = "ENVYARD_REPORTS"
+"""A folder, relative to the workspace: each session writes `<session>.xml` (JUnit) and `<session>.json` there."""
 
 # How long tests may take to clean up after Ctrl-C, in seconds; nox's own 0.3 kills a pytest that closes its fixtures.
 _INTERRUPT_TIMEOUT = 5.0
@@ -62,10 +68,14 @@ def register_sessions(folder: Path) -> None:
 
 def _session_function(workspace: Workspace, project: Project) -> Callable[[nox.Session], None]:
     def session_function(session: nox.Session) -> None:
-        with _expected_errors(session, project), _sigterm_as_interrupt():
+        with (
+            _expected_errors(session, project),
+            _sigterm_as_interrupt(),
+            _reported(session, workspace, project) as report,
+        ):
             _refuse_what_nox_cannot_choose(session, project)
             _prepare(session, workspace, project)
-            _run_tests(session, workspace, project)
+            _run_tests(session, workspace, project, report)
 
     session_function.__doc__ = _description(project)
     return session_function
@@ -135,7 +145,7 @@ def _check(session: nox.Session, workspace: Workspace, project: Project) -> None
         session.warn(f"[{project.key}] used as it is, though {health.grade}: {'; '.join(health.reasons)}")
 
 
-def _run_tests(session: nox.Session, workspace: Workspace, project: Project) -> None:
+def _run_tests(session: nox.Session, workspace: Workspace, project: Project, report: Report | None) -> None:
     from envyard.commands.run import activated
     from envyard.definition import Kind
     from envyard.locks import take_lease
@@ -152,6 +162,9 @@ def _run_tests(session: nox.Session, workspace: Workspace, project: Project) -> 
                 f"`{name}`, the test command of `{project.key}`, is neither in its environment nor on PATH",
                 hint="add the package that brings it to `test-requirements`, or correct `test-command`",
             )
+        if report is not None:
+            report.environment = lease.environment
+            arguments += report.arguments([name, *arguments, *session.posargs])
         session.run(
             program,
             *arguments,
@@ -162,6 +175,30 @@ def _run_tests(session: nox.Session, workspace: Workspace, project: Project) -> 
             interrupt_timeout=_INTERRUPT_TIMEOUT,
             terminate_timeout=_TERMINATE_TIMEOUT,
         )
+
+
+# --- results for CI
+
+
+@contextlib.contextmanager
+def _reported(session: nox.Session, workspace: Workspace, project: Project) -> Iterator[Report | None]:
+    """With the variable ENVYARD_REPORTS: write what became of the session into that folder, however it ends."""
+    folder = environment_variable(REPORTS_VARIABLE)
+    if not folder or session._runner.global_config.install_only:
+        yield None
+        return
+    from envyard.integrations.results import Report
+
+    report = Report(workspace.root / folder, project)
+    try:
+        yield report
+    except nox.command.CommandFailed as error:
+        report.write("failed", exit_code=error.return_code, message=str(error.reason or error))
+        raise
+    except BaseException as error:
+        report.write("error", message="stopped" if isinstance(error, KeyboardInterrupt) else str(error))
+        raise
+    report.write("passed", exit_code=0)
 
 
 # --- errors and signals

@@ -482,7 +482,10 @@ MISTAKES = {
     ),
     "depends on nobody": (
         '[projects.alpha]\ndepends-on = ["betta"] #!\n[projects.beta]',
-        "projects.alpha.depends-on[0]: there is no project `betta`; expected the key of a project; did you mean `beta`?",
+        (
+            "projects.alpha.depends-on[0]: there is no project `betta`; expected the key of a project; "
+            "did you mean `beta`?"
+        ),
     ),
     "depends on itself": (
         '[projects.alpha]\ndepends-on = ["alpha"] #!',
@@ -502,8 +505,10 @@ MISTAKES = {
     ),
     "runner of no platform": (
         '[ci.runners]\nlinux = "big" #!',
-        "ci.runners.linux: `linux` is not valid; expected `linux-x86_64`, `linux-aarch64`, `macos-arm64`, "
-        "`macos-x86_64`, `windows-x86_64` or `windows-arm64`",
+        (
+            "ci.runners.linux: `linux` is not valid; expected `linux-x86_64`, `linux-aarch64`, `macos-arm64`, "
+            "`macos-x86_64`, `windows-x86_64` or `windows-arm64`"
+        ),
     ),
     "session that is no name": (
         '[ci]\nsessions = ["lint && x"] #!',

@@ -1,0 +1,174 @@
+"""Which projects a change affects, and why.
+
+Rather one project too many than one too few: a file in the folder of a project counts for it, also when it is in that
+of another project there.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import envyard
+from envyard.errors import RequirementsUnreadable
+from envyard.project import Project, Workspace
+from envyard.requirements import requirement_files
+
+SUITE_FILES = (
+    "workspace.toml",
+    "noxfile.py",
+    "tasks.py",
+    ".github/workflows/ci.yml",
+    ".gitlab-ci.yml",
+    "requirements/tools.in",
+    "requirements/tools.txt",
+    *(f"scripts/{name}.py" for name in ("bootstrap", "tool_build", "tool_environment", "tool_lock")),
+    *(f"scripts/{name}.{end}" for name in ("bootstrap", "run_tests", "setup_all_envs") for end in ("sh", "ps1", "bat")),
+)
+"""Files of envyard itself in a workspace: they say how every project is tested."""
+
+# Files that pytest and other tools read for all tests below them.
+_TEST_SETTINGS = {"conftest.py", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg"}
+_LOCAL = re.compile(
+    r"^(?:-e|--editable)[\s=]*(?P<editable>[^\s;#]+)"
+    r"|^(?:[\w.-]+(?:\[[^\]]*\])?\s*@\s*)?(?:file:(?://)?)?(?P<path>[\w.-]*/[^\s;#]*|\.{1,2})(?=\s|;|#|$)"
+)
+_SHOWN = 3  # names of files in one reason
+
+
+def affected_projects(workspace: Workspace, changed: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Key -> reasons of each affected project. `changed` are paths relative to the workspace, with `/`."""
+    suite = [name for name in changed if name in SUITE_FILES or _is_own_source(workspace, name)]
+    if suite:
+        reason = f"the suite's own configuration: {_some(suite)}"
+        return {project.key: (reason,) for project in workspace.projects}
+    found = {
+        project.key: own for project in workspace.projects if (own := tuple(_reasons(workspace, project, changed)))
+    }
+    return _with_dependents(workspace, found)
+
+
+def depends_on(workspace: Workspace, project: Project) -> dict[str, str]:
+    """Key -> why, of each project that this one is declared to depend on or installs from its folder."""
+    why = dict.fromkeys(project.depends_on, "depends on")
+    folders = {os.path.realpath(other.path): other.key for other in workspace.projects if other.key != project.key}
+    for folder in _local_installs(workspace, project):
+        key = folders.get(os.path.realpath(folder))
+        if key is not None:
+            why.setdefault(key, "installs")
+    return why
+
+
+def _reasons(workspace: Workspace, project: Project, changed: Sequence[str]) -> Iterator[str]:
+    """Why the project itself is affected, not counting those it depends on."""
+    root = workspace.root
+    folder = _relative(project.path, root)
+    own = [name for name in changed if folder == "." or name.startswith(f"{folder}/") or name == folder]
+    if own:
+        yield f"own files: {_some(own)}"
+    asked = {_relative(path, root) for path in _requirement_paths(project)} & (set(changed) - set(own))
+    if asked:
+        yield f"requirements: {_some(sorted(asked))}"
+    lockfile = "" if project.lockfile is None else _relative(project.lockfile, root)
+    if lockfile in changed and lockfile not in own:
+        yield f"lockfile: {lockfile}"
+    above = [name for name in changed if name not in own and name not in asked and _is_setting_above(name, folder)]
+    if above:
+        yield f"settings of tests: {_some(above)}"
+    profiles = [name for name in changed if name.startswith("profiles/")] if project.profiles else []
+    if profiles:
+        yield f"profiles: {_some(profiles)}"
+
+
+def _with_dependents(workspace: Workspace, found: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Those found and everybody who depends on them, in the order of the workspace."""
+    needs = {project.key: depends_on(workspace, project) for project in workspace.projects}
+    reasons = {key: list(own) for key, own in found.items()}
+    waiting = list(found)
+    while waiting:
+        changed = waiting.pop(0)
+        for key, why in needs.items():
+            if changed in why:
+                if key not in reasons:
+                    waiting.append(key)
+                    reasons[key] = []
+                reasons[key].append(f"{why[changed]} {changed}")
+    return {project.key: tuple(reasons[project.key]) for project in workspace.projects if project.key in reasons}
+
+
+def _requirement_paths(project: Project) -> list[Path]:
+    """The requirement files with all that they include, as far as they can be read."""
+    try:
+        return list(requirement_files(project.requirements))
+    except RequirementsUnreadable:  # one was deleted or cannot be read; the job of the project says so
+        return list(project.requirements)
+
+
+def _local_installs(workspace: Workspace, project: Project) -> Iterator[Path]:
+    """Folders that the requirements install from: `-e ../Model`, `./Model`, `model @ file:../Model`, uv's sources."""
+    for path in [*_requirement_paths(project), *([project.path / "pyproject.toml"] if project.editable else [])]:
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError):
+            continue
+        for named in _paths_in_toml(text) if path.suffix == ".toml" else _paths_in_lines(text.splitlines()):
+            for below in (path.parent, workspace.root):  # pip counts from the current folder, people from the file
+                yield below / named
+
+
+def _paths_in_lines(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        match = _LOCAL.match(line.strip())
+        if match is not None:
+            named = match["editable"] or match["path"]
+            yield re.sub(r"\[[^\]]*\]$", "", named.removeprefix("file://").removeprefix("file:"))
+
+
+def _paths_in_toml(text: str) -> Iterator[str]:
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return
+    project, tool = _table(data, "project"), _table(data, "tool")
+    lines = [*_texts(project.get("dependencies")), *_groups(_table(project, "optional-dependencies"))]
+    yield from _paths_in_lines([*lines, *_groups(_table(data, "dependency-groups"))])
+    for source in _table(_table(tool, "uv"), "sources").values():
+        for one in source if isinstance(source, list) else [source]:
+            if isinstance(one, dict) and isinstance(one.get("path"), str):
+                yield one["path"]
+
+
+def _groups(table: Mapping[str, object]) -> list[str]:
+    return [line for lines in table.values() for line in _texts(lines)]
+
+
+def _texts(value: object) -> list[str]:
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+
+
+def _table(data: Mapping[str, object], key: str) -> dict[str, object]:
+    value = data.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _is_own_source(workspace: Workspace, name: str) -> bool:
+    """Whether it is a file of the envyard that runs, when that lives in the workspace."""
+    own = Path(envyard.__file__).resolve().parent
+    return (workspace.root / name).resolve().is_relative_to(own)
+
+
+def _is_setting_above(name: str, folder: str) -> bool:
+    parent, _, base = name.rpartition("/")
+    return base in _TEST_SETTINGS and (not parent or folder.startswith(f"{parent}/"))
+
+
+def _relative(path: Path, root: Path) -> str:
+    return os.path.relpath(path, root).replace(os.sep, "/")
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
