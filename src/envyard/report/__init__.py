@@ -6,6 +6,7 @@ Data goes to stdout, messages and progress to stderr.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from typing import TextIO
@@ -55,7 +56,7 @@ def _labelled(label: str, text: str, width: int | None, paint: Callable[[str], s
 
 def as_typed(text: str) -> str:
     """Commands in a message the way this process was started: by `invoke`, or by `envyard` itself."""
-    return text if _program == "invoke" else text.replace("invoke envs.", f"{_program} envs.")
+    return text if _program == "invoke" else re.sub(r"\binvoke (?=[a-z]+\.[a-z])", f"{_program} ", text)
 
 
 def started_as(program: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
-from envyard.tasks import build, inspect, remove
+from envyard.tasks import build, ci, direnv, inspect, remove, shell
 from envyard.tasks.names import accept_names
 
 
@@ -12,7 +12,13 @@ def _namespace() -> Collection:
     accept_names()
     environments = Collection("envs", *build.COMMANDS, *inspect.COMMANDS, *remove.COMMANDS)
     environments.__doc__ = "The environments of the projects: make, look at, use and remove them."
-    return Collection(environments)
+    direnv_files = Collection("direnv", *direnv.COMMANDS)
+    direnv_files.__doc__ = "direnv: the `.envrc` of the projects."
+    shells = Collection("shell", *shell.COMMANDS)
+    shells.__doc__ = "Shells without direnv."
+    integration = Collection("ci", *ci.COMMANDS)
+    integration.__doc__ = "Continuous integration: what to test, and the workflow that tests it."
+    return Collection(environments, integration, direnv_files, shells)
 
 
 namespace = _namespace()

@@ -5,6 +5,7 @@ The engine is imported by the task that runs, not by `invoke --list`.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 
 from invoke.context import Context
@@ -21,6 +22,8 @@ from envyard.workspace import select_projects
     tag="Only projects with this tag; may be given several times.",
     frozen="Fail where requirements changed after their lockfile was written (for CI).",
     upgrade="First lock the newest versions that the requirements allow.",
+    direnv="Also write the `.envrc` files of the projects (default: where direnv is installed).",
+    no_direnv="Write no `.envrc`.",
 )
 def setup_all(
     context: Context,
@@ -29,6 +32,8 @@ def setup_all(
     jobs: str = "",
     upgrade: bool = False,
     frozen: bool = False,
+    direnv: bool = False,
+    no_direnv: bool = False,
     yes: bool = False,
     dry_run: bool = False,
     json: bool = False,
@@ -43,10 +48,14 @@ def setup_all(
 
     if upgrade and frozen:
         raise UsageError("`--upgrade` writes lockfiles and `--frozen` forbids it", hint="leave one of them out")
+    if direnv and no_direnv:
+        raise UsageError("`--direnv` and `--no-direnv` exclude each other", hint="leave one of them out")
     workspace = workspace_here()
     options = Options(jobs=parse_jobs(jobs), frozen=frozen, replace_foreign=yes, dry_run=is_dry(context, dry_run))
     relock = Relock.ALL if upgrade else Relock.NONE
-    return set_up(workspace, select_projects(workspace, only, tag), options, relock=relock, json=json)
+    envrc = direnv or (not no_direnv and shutil.which("direnv") is not None)
+    projects = select_projects(workspace, only, tag)
+    return set_up(workspace, projects, options, relock=relock, envrc=envrc, json=json)
 
 
 @command(names="Projects, each by its key, title or path.")

@@ -19,7 +19,8 @@ from envyard.report.summary import lock_summary, retry_command, setup_summary
 from envyard.report.text import Style, width_of
 from envyard.requirements import lockfile_is_stale
 
-if TYPE_CHECKING:  # imported by those who lock
+if TYPE_CHECKING:  # imported by those who need them
+    from envyard.commands.direnv import DirenvSetupResult
     from envyard.commands.lock import LockResult
 
 
@@ -37,9 +38,13 @@ def set_up(
     options: Options,
     *,
     relock: Relock = Relock.NONE,
+    envrc: bool = False,
     json: bool = False,
 ) -> int:
-    """Make the environments of `projects` so, and say what was done. Returns the exit code."""
+    """Make the environments of `projects` so, and say what was done; with `envrc` also their files for direnv.
+
+    Returns the exit code.
+    """
     locked = None
     if relock != Relock.NONE and options.dry_run:
         _tell_planned_locks(workspace, projects, relock)
@@ -49,16 +54,39 @@ def set_up(
             write(lock_summary(locked, Style.of(sys.stdout), width_of(sys.stdout)) + "\n")
     with progress(workspace, quiet=json) as listener:
         result = setup(workspace, projects, options=options, listener=listener, cancellation=Cancellation())
+    files = _for_shells(workspace, projects, envrc=envrc, dry_run=options.dry_run)
     if json:
         from envyard.report.data import as_json, setup_data
 
-        write(as_json(setup_data(result, locked)))
+        data = setup_data(result, locked)
+        if files is not None:
+            from envyard.report.direnv import envrc_data
+
+            data["direnv"] = envrc_data(files)
+        write(as_json(data))
     else:
         write(setup_summary(result, Style.of(sys.stdout), width_of(sys.stdout)))
         _tell_errors(outcome.error for outcome in (locked.outcomes if locked else ()))
         _tell_failures(result)
         _tell_stale_lockfiles(result)
-    return max(result.exit_code, locked.exit_code if locked else ExitCode.DONE)
+        if files is not None:
+            _tell_envrc(files)
+    return max(result.exit_code, *(one.exit_code for one in (locked, files) if one is not None), ExitCode.DONE)
+
+
+def _for_shells(
+    workspace: Workspace, projects: Sequence[Project], *, envrc: bool, dry_run: bool
+) -> DirenvSetupResult | None:
+    """What makes shells use the environments: the index that `shell.hook` reads and, with `envrc`, files for direnv."""
+    from envyard.integrations.shells import remember
+
+    if not dry_run:
+        remember(workspace)
+    if not envrc:
+        return None
+    from envyard.commands.direnv import setup_direnv
+
+    return setup_direnv(workspace, projects, dry_run=dry_run)
 
 
 def write_lockfiles(workspace: Workspace, projects: Sequence[Project], *, upgrade: bool, json: bool) -> int:
@@ -106,6 +134,15 @@ def _tell_errors(errors: Iterable[EnvyardError | None]) -> None:
     for error in errors:
         if error is not None:
             complain(f"\n{render_error(error)}")
+
+
+def _tell_envrc(files: DirenvSetupResult) -> None:
+    from envyard.report.direnv import envrc_notice
+
+    notice = envrc_notice(files)
+    if notice:
+        complain(as_typed(f"\n{notice}"))
+    _tell_errors(outcome.error for outcome in files.outcomes)
 
 
 def _tell_failures(result: SetupResult) -> None:

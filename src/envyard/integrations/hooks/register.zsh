@@ -1,0 +1,3 @@
+autoload -Uz add-zsh-hook
+add-zsh-hook precmd _envyard_hook
+add-zsh-hook chpwd _envyard_hook
