@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import re
+import stat
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -44,6 +45,19 @@ def write_json(path: Path, data: Mapping[str, object], *, durable: bool = True, 
             os.fsync(file.fileno())
     if durable:
         _sync_folder(path.parent)
+
+
+def write_bytes(path: Path, data: bytes, *, executable: bool = False) -> None:
+    """Replace a file in one step, durable; a link stays a link, and permissions stay, with those to run it added."""
+    path = path.resolve()
+    with replacing(path) as temporary:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        mode = stat.S_IMODE((path if path.exists() else temporary).stat().st_mode)
+        temporary.chmod(mode | ((mode & 0o444) >> 2 if executable else 0))
+    _sync_folder(path.parent)
 
 
 @contextlib.contextmanager

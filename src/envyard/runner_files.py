@@ -59,7 +59,8 @@ register_sessions(Path(__file__).resolve().parent)"""
 
 TASKS_LINES = """\
 from envyard.tasks import namespace as envyard
-ns.add_collection(envyard.collections["envs"], "envs")"""
+for collection in envyard.collections.values():
+    ns.add_collection(collection)"""
 """What to add to a tasks.py with a namespace of its own."""
 
 TASKS_WITHOUT_NAMESPACE_LINES = f"""\

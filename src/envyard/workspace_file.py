@@ -31,11 +31,16 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectChange:
-    """One project of the old or the new `workspace.toml`; `before` is the path of one that moved."""
+    """One project of the old or the new `workspace.toml`.
+
+    `title` is "" where the last part of the path serves; `before` is the path of one that moved; `found` is what its
+    files say, if anybody looked.
+    """
 
     status: Status
     key: str
     path: str
+    title: str = ""
     before: str = ""
     found: FoundProject | None = None
 
@@ -49,6 +54,10 @@ class Declared:
     titles: Mapping[str, str]
     exclude: tuple[str, ...]
     store: str = ".envs"
+
+
+UNDECLARED = Declared(text="", paths={}, titles={}, exclude=())
+"""A monorepo without `workspace.toml`."""
 
 
 def read_declared(root: Path) -> Declared | None:
@@ -101,14 +110,22 @@ def compare(root: Path, declared: Declared, found: Sequence[FoundProject]) -> tu
             change = ProjectChange(status=status, key=key, path=path, found=by_path.get(path.casefold()))
         changes.append(change)
     new = [project for project in new if project not in moved.values()]
-    left = {change.key: declared.titles[change.key] for change in changes if change.status != Status.GONE}
-    names = name_projects([project.path for project in new], left)
-    return (*changes, *(_new(project, names[project.path][0]) for project in new))
+    titles = {change.key: declared.titles[change.key] for change in changes if change.status != Status.GONE}
+    return (*changes, *named(new, titles))
 
 
-def new_text(name: str, projects: Sequence[FoundProject], python: str) -> str:
+def named(found: Sequence[FoundProject], titles: Mapping[str, str]) -> tuple[ProjectChange, ...]:
+    """Projects that are new, with keys and titles beside those that there are."""
+    names = name_projects([project.path for project in found], titles)
+    return tuple(
+        ProjectChange(status=Status.NEW, key=key, title=title, path=project.path, found=project)
+        for project in found
+        for key, title in [names[project.path]]
+    )
+
+
+def new_text(name: str, changes: Sequence[ProjectChange], python: str) -> str:
     """The whole file for a monorepo that has none."""
-    names = name_projects([project.path for project in projects], {})
     head = [
         "# The projects of this monorepo and their environments. `envyard init` wrote this file; it is yours now.",
         "# Run `envyard init` again after you added, moved or removed a project: it keeps what you change here.",
@@ -118,7 +135,7 @@ def new_text(name: str, projects: Sequence[FoundProject], python: str) -> str:
         f"python = {_quoted(python)}  # of every project that names none",
         'exclude = []  # folders that `envyard init` leaves out, such as "archive/*"',
     ]
-    return "\n".join(head) + "\n" + "".join(entry(each, *names[each.path]) for each in projects)
+    return "\n".join(head) + "\n" + "".join(entry(each.found, each.key, each.title) for each in changes if each.found)
 
 
 def changed_text(declared: Declared, changes: Sequence[ProjectChange], root: Path) -> str:
@@ -130,9 +147,7 @@ def changed_text(declared: Declared, changes: Sequence[ProjectChange], root: Pat
     if any(change.status in (Status.GONE, Status.MOVED) for change in changes):
         text = _edited(text, changes)
     new = [change for change in changes if change.status == Status.NEW]
-    left = {c.key: declared.titles[c.key] for c in changes if c.status in (Status.DECLARED, Status.MOVED)}
-    names = name_projects([change.path for change in new], left)
-    added = "".join(entry(change.found, *names[change.path]) for change in new if change.found is not None)
+    added = "".join(entry(change.found, change.key, change.title) for change in new if change.found is not None)
     if added:
         end = "\r\n" if "\r\n" in text else "\n"
         text = text.rstrip() + end + added.replace("\n", end)
@@ -188,10 +203,6 @@ def running_python() -> str:
 
 def _is_odd(folder: str) -> bool:
     return folder.startswith("../") or "_meta" in folder.split("/")
-
-
-def _new(project: FoundProject, key: str) -> ProjectChange:
-    return ProjectChange(status=Status.NEW, key=key, path=project.path, found=project)
 
 
 def _pairs(gone: Mapping[str, str], new: Sequence[FoundProject]) -> dict[str, FoundProject]:

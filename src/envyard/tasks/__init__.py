@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
-from envyard.tasks import build, ci, direnv, inspect, remove, shell
+from envyard.tasks import adopt, build, ci, direnv, inspect, remove, shell
 from envyard.tasks.names import accept_names
 
 
@@ -18,7 +18,9 @@ def _namespace() -> Collection:
     shells.__doc__ = "Shells without direnv."
     integration = Collection("ci", *ci.COMMANDS)
     integration.__doc__ = "Continuous integration: what to test, and the workflow that tests it."
-    return Collection(environments, integration, direnv_files, shells)
+    projects = Collection("projects", *adopt.COMMANDS)
+    projects.__doc__ = "The projects of the monorepo."
+    return Collection(adopt.init, environments, projects, integration, direnv_files, shells)
 
 
 namespace = _namespace()

@@ -38,7 +38,18 @@ HELP = {
 }
 """What parameters of several commands do."""
 
-_METAVARS = {"jobs": "N", "only": "NAME", "tag": "TAG", "unused_for": "TIME", "keep_size": "SIZE"}
+_METAVARS = {
+    "envyard": "REQUIREMENT",
+    "scripts": "NAME",
+    "changed_since": "REF",
+    "format": "FORMAT",
+    "provider": "PROVIDER",
+    "jobs": "N",
+    "only": "NAME",
+    "tag": "TAG",
+    "unused_for": "TIME",
+    "keep_size": "SIZE",
+}
 
 
 class Command(Task):  # type: ignore[type-arg]
