@@ -48,6 +48,11 @@ PLATFORMS = {
     )
 }
 
+HARDWARE = r"auto|cpu|mps|rocm(?::\d{1,2}\.\d{1,2})?|cuda(?::\d{1,2}\.\d(?::\d{3}(?:\.\d{1,3}){0,2})?)?"
+HARDWARE_WORDS = (
+    "`auto`, `cpu`, `mps`, `rocm:6.1`, `cuda:8.9` (compute capability) or `cuda:8.9:550.54.15` (and driver)"
+)
+
 
 def this_platform() -> str:
     """The name of the platform this process runs on (it need not be one of `PLATFORMS`)."""

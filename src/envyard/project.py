@@ -75,6 +75,7 @@ class Workspace:
     - `store`: where environments are kept, `.envs` below the root unless set.
     - `installer`: "auto" (uv where it can serve, else pip), "uv" or "pip".
     - `publish`: "auto" (link, else copy), "link" or "copy".
+    - `hardware`: what profiles are chosen for, such as `cuda:8.9`, in place of what is detected; or "".
     - `platforms`: what a lockfile must serve, as `<os>-<machine>`: `linux-x86_64`, `macos-arm64`, `windows-x86_64`.
     """
 
@@ -86,4 +87,5 @@ class Workspace:
     installer: str = "auto"
     publish: str = "auto"
     platforms: tuple[str, ...] = ("linux-x86_64", "macos-arm64", "windows-x86_64")
+    hardware: str = ""
     ci: ContinuousIntegration = ContinuousIntegration(platforms=("linux-x86_64", "macos-arm64", "windows-x86_64"))

@@ -15,7 +15,7 @@ from envyard.consistency import check_projects
 from envyard.errors import UnknownEnvironment, WorkspaceNotFound
 from envyard.fields import Table, closest, listed, shown
 from envyard.members import LINE, LINE_WORDS, object_to, read_member, read_python
-from envyard.platforms import PLATFORMS
+from envyard.platforms import HARDWARE, HARDWARE_WORDS, PLATFORMS
 from envyard.project import ContinuousIntegration, Project, Workspace
 
 WORKSPACE_FILE = "workspace.toml"
@@ -73,6 +73,7 @@ def load_workspace(root: Path) -> Workspace:
         store=Path(store or folder),
         projects=tuple(member.project for member in members),
         installer=settings.choice("installer", ("auto", "uv", "pip"), "auto"),
+        hardware=settings.string("hardware", pattern=HARDWARE, expected=HARDWARE_WORDS),
         publish=settings.choice("publish", ("auto", "link", "copy"), "auto"),
         platforms=platforms,
         ci=_continuous_integration(top.table("ci"), platforms),

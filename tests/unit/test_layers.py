@@ -61,10 +61,13 @@ LAYERS = {
     "values": [
         "definition",
         "events",
+        "hardware",
         "interpreter",
         "legacy",
         "loosening",
+        "matching",
         "model",
+        "nvidia",
         "platforms",
         "profile",
         "project",
