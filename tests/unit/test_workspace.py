@@ -219,8 +219,10 @@ MISTAKES = {
     ),
     "unknown key like nothing": (
         "[workspace]\nqqq = 1 #!",
-        "workspace.qqq: unknown key; expected one of `exclude`, `hardware`, `installer`, `name`, `platforms`, "
-        "`publish`, `python` or `store`",
+        (
+            "workspace.qqq: unknown key; expected one of `exclude`, `hardware`, `installer`, `name`, `platforms`, "
+            "`publish`, `python` or `store`"
+        ),
     ),
     "unknown table": (
         '[projects.alpha]\n[project.beta] #!\npath = "beta"',

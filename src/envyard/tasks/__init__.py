@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
-from envyard.tasks import adopt, build, ci, direnv, inspect, remove, shell
+from envyard.tasks import adopt, build, ci, direnv, inspect, profiles, remove, shell
 from envyard.tasks.names import accept_names
 
 
@@ -20,7 +20,9 @@ def _namespace() -> Collection:
     integration.__doc__ = "Continuous integration: what to test, and the workflow that tests it."
     projects = Collection("projects", *adopt.COMMANDS)
     projects.__doc__ = "The projects of the monorepo."
-    return Collection(adopt.init, environments, projects, integration, direnv_files, shells)
+    definitions = Collection("profiles", *profiles.COMMANDS)
+    definitions.__doc__ = "The definitions of shared environments, and what fits this machine."
+    return Collection(adopt.init, environments, projects, integration, direnv_files, shells, definitions)
 
 
 namespace = _namespace()

@@ -45,6 +45,7 @@ _METAVARS = {
     "format": "FORMAT",
     "provider": "PROVIDER",
     "jobs": "N",
+    "hardware": "WHAT",
     "only": "NAME",
     "tag": "TAG",
     "unused_for": "TIME",
