@@ -91,6 +91,13 @@ class Warned(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Told(Event):
+    """What was decided, in one sentence for people: which environment is used for a model, and why."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finished(Event):
     """Work on one environment ended. `action` is an `Action` value, or "locked" or "checked"."""
 

@@ -14,6 +14,7 @@ from envyard.events import (
     OutputLine,
     Phase,
     PhaseStarted,
+    Told,
     Waiting,
     Warned,
 )
@@ -69,6 +70,8 @@ def line_of(event: Event) -> str:
             return worth_saying(event.line)
         case Warned():
             return f"warning: {event.message}"
+        case Told():
+            return event.message
         case Finished(action="failed"):
             return f"failed: {event.message}"
         case Finished(action="kept" | "planned"):

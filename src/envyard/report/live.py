@@ -10,7 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from envyard.events import Event, OutputLine, Warned
+from envyard.events import Event, OutputLine, Told, Warned
 from envyard.report.board import DOING, Board, Line
 from envyard.report.lines import worth_saying
 from envyard.report.text import duration
@@ -53,6 +53,8 @@ class LiveReporter:
     def _say(self, event: Event) -> None:
         """What must not vanish with the display goes above it."""
         text = f"warning: {event.message}" if isinstance(event, Warned) else ""
+        if isinstance(event, Told):
+            text = event.message
         if isinstance(event, OutputLine) and not worth_saying(event.line).startswith("Building "):
             text = worth_saying(event.line)
         if text and self._live is not None:
