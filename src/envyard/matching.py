@@ -16,6 +16,8 @@ from envyard.profile import BACKENDS, Profile, accelerator_title
 MINIMUM_DRIVERS = {"11": ("450.80.02", "452.39"), "12": ("525.60.13", "528.33"), "13": ("580.65.06", "580")}
 """CUDA major version -> the oldest driver on Linux and on Windows; for profiles that do not say."""
 
+_HERE = {"cuda": "an NVIDIA GPU", "rocm": "an AMD GPU", "mps": "an Apple GPU", "cpu": "no GPU that can be used"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
@@ -55,7 +57,7 @@ def matches(profile: Profile, hardware: Hardware, platform: str) -> Match:
     if wanted == "cpu":
         good.append("runs on every CPU")
     elif wanted != hardware.kind:
-        here = {"cpu": "no GPU that can be used", "mps": "an Apple GPU"}.get(hardware.kind, f"a {hardware.kind} GPU")
+        here = _HERE[hardware.kind]
         bad.append(f"needs {accelerator_title(serves.accelerator)}; this machine has {here}")
     else:
         good.append(f"{accelerator_title(serves.accelerator)} is here")
@@ -86,7 +88,7 @@ def choose_profile(
     warnings = [*best.warnings]
     if best.profile.serves.accelerator == "cpu" and hardware.kind != "cpu":
         reasons = [match for match in able if match.profile is not best.profile and not match.fits]
-        why = "; ".join(f"{match.profile.key}: {match.reasons[0]}" for match in reasons) or "no profile uses it"
+        why = "; ".join(f"{match.profile.key}: {match.reasons[0]}" for match in reasons) or "no profile for this uses it"
         warnings.append(f"runs on the CPU although there is a GPU ({why})")
     return Choice(
         profile=best.profile,
