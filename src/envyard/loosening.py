@@ -56,6 +56,19 @@ def around(line: str, version: str) -> str:
     return _with(requirement, f"=={version}" if parsed.is_prerelease else _series(parsed, Level.MINOR))
 
 
+def exact_version(line: str) -> str:
+    """The version that the line pins, or ""."""
+    requirement = _parse(line)
+    specifiers = [] if requirement is None else list(requirement.specifier)
+    return specifiers[0].version if len(specifiers) == 1 and specifiers[0].operator in ("==", "===") else ""
+
+
+def says_enough(line: str) -> bool:
+    """Whether the versions that a loosened line allows belong together: not any, and not all of 0.x."""
+    requirement = _parse(line)
+    return requirement is not None and bool(requirement.specifier) and str(requirement.specifier) != "==0.*"
+
+
 def without_local_version(line: str) -> str:
     """`torch==2.5.1+cu121` as `torch==2.5.1`: the build that every index has."""
     requirement = _parse(line)

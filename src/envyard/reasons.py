@@ -7,7 +7,7 @@ nothing is, uv's own words are shown. Nothing is decided here.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 _NAME = r"[A-Za-z0-9][\w.-]*(?:\[[^\]\s]*\])?"
 _VERSIONS = r"(?:[<>=!~]=?=?[^\s,]+(?:,[<>=!~]=?=?[^\s,]+)*)"
@@ -29,20 +29,25 @@ _RULES = re.compile(r"[\u2500-\u257f]")  # box drawing
 _LONGEST = 12  # lines of uv's own words
 
 
-def reasons(words: str, packages: Sequence[str] = ()) -> tuple[str, ...]:
+def reasons(words: str, packages: Mapping[str, str]) -> tuple[str, ...]:
     """What uv gives as its reasons, most telling first: `transformers 4.30.0 needs tokenizers >=0.11.1,<0.14`.
 
-    With `packages` (normalised names) only what is said about one of them, if anything is.
+    Only what is said about one of `packages` (normalised names), if anything is. Their values are the versions asked
+    for, or "": uv speaks of a range where only one version matters.
     """
     text = " ".join(_RULES.sub(" ", words).split())
     found = [
-        ({_plain(match["package"])}, sentence.format(what=_called(match), name=match["package"], **match.groupdict()))
+        (
+            {_plain(match["package"])},
+            sentence.format(what=_called(match, packages), name=match["package"], **match.groupdict()),
+        )
         for pattern, sentence in _SENTENCES
         for match in pattern.finditer(text)
     ]
-    found += [_need(match) for match in _NEEDS.finditer(text) if not match["needs"].startswith("Python")]
-    wanted = set(packages)
-    about = [sentence for names, sentence in found if names & wanted] or [sentence for _names, sentence in found]
+    found += [_need(match, packages) for match in _NEEDS.finditer(text) if not match["needs"].startswith("Python")]
+    about = [sentence for names, sentence in found if names & packages.keys()] or [
+        sentence for _names, sentence in found
+    ]
     return tuple(dict.fromkeys(about)) or own_words(words)
 
 
@@ -58,16 +63,17 @@ def mentioned(words: str, lines: Sequence[str], names: Sequence[str]) -> tuple[s
     return tuple(line for line, name in zip(lines, names, strict=True) if name in said)
 
 
-def _need(match: re.Match[str]) -> tuple[set[str], str]:
+def _need(match: re.Match[str], packages: Mapping[str, str]) -> tuple[set[str], str]:
     """The packages of a "depends on", and the sentence."""
     needs = match["needs"].split()
     shown = " or ".join(re.sub(r"(?<=[\w\]])(?=[<>=!~])", " ", need, count=1) for need in needs)
-    return {_plain(need) for need in needs} | {_plain(match["package"])}, f"{_called(match)} needs {shown}"
+    return {_plain(need) for need in needs} | {_plain(match["package"])}, f"{_called(match, packages)} needs {shown}"
 
 
-def _called(match: re.Match[str]) -> str:
-    version = match["version"] or ""
-    return f"{match['package']} {version.removeprefix('==') if version.count('=') == 2 else version}".rstrip()
+def _called(match: re.Match[str], packages: Mapping[str, str]) -> str:
+    """A package with the version that is asked for, else with those that uv speaks of."""
+    version = packages.get(_plain(match["package"]), "") or match["version"] or ""
+    return f"{match['package']} {version.removeprefix('==') if ',' not in version else version}".rstrip()
 
 
 def _plain(name: str) -> str:

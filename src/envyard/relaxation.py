@@ -15,7 +15,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from envyard.loosening import Level, around, can_loosen, loosened
+from envyard.loosening import Level, around, can_loosen, exact_version, loosened, says_enough
 from envyard.profiledraft import package_of
 from envyard.reasons import mentioned, reasons
 from envyard.resolver import Answer, Resolver, Target, TooManyRuns
@@ -122,7 +122,7 @@ def _contradiction(resolver: Resolver, lines: Sequence[str], answer: Answer) -> 
     return Contradiction(
         lines=tuple(core),
         target=answer.target,
-        reasons=reasons(answer.words, [package_of(line) for line in core]),
+        reasons=reasons(answer.words, {package_of(line): exact_version(line) for line in core}),
     )
 
 
@@ -190,9 +190,9 @@ def _tightened(resolver: Resolver, lines: Sequence[str], levels: dict[str, Level
                 break
     answer = _at(resolver, lines, levels)
     after = {line: loosened(line, level) for line, level in levels.items()}
-    for line, level in levels.items():
+    for line in levels:
         versions = _versions(answer, package_of(line))
-        if level == Level.ANY and len(versions) == 1:
+        if len(versions) == 1 and not says_enough(after[line]):
             narrow = {**after, line: around(line, versions[0])}
             if resolver.ask(_apply(lines, levels, narrow.__getitem__)).resolves:
                 after = narrow

@@ -14,16 +14,18 @@ from types import TracebackType
 from typing import Self
 
 from envyard.errors import EnvyardError, UsageError
-from envyard.events import Listener, ignore
+from envyard.events import Listener, Phase, PhaseStarted, ignore
 from envyard.installers.base import Work
 from envyard.installers.failures import STORAGE
 from envyard.installers.uv import Uv, explain_failure, find_uv
 from envyard.platforms import PLATFORMS
-from envyard.process import Cancellation
+from envyard.process import Cancellation, Completed
 from envyard.requirements import parse_lockfile
 
 _NO_SOLUTION = 1
 _IMPATIENT = {"UV_HTTP_RETRIES": "1"}  # a question need not wait as long as an installation
+
+_TELL_EVERY = 10  # runs; somebody waits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,16 +125,14 @@ class Resolver:
             self._answers[asked] = self._ask(asked)
         return self._answers[asked]
 
+    def has_source(self, line: str) -> bool:
+        """Whether the index has what one requirement asks for, be it as a source distribution only."""
+        return all(self._run([line], target, ["--no-deps"]).returncode == 0 for target in self.question.targets)
+
     def _ask(self, lines: tuple[str, ...]) -> Answer:
-        assert self._scratch is not None, "use it in a `with` block"
-        file = Path(self._scratch.name) / "requirements.in"
-        file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         pins: dict[Target, Mapping[str, str]] = {}
         for target in self.question.targets:
-            if self.runs >= self._limit:
-                raise TooManyRuns(f"no end after {self.runs} runs of the resolver")
-            self.runs += 1
-            done = self._uv.try_compile(self._arguments(target, file), self.question.folder, self._work, _IMPATIENT)
+            done = self._run(lines, target, ["--no-build"])
             words = done.stderr.strip()
             if done.returncode == _NO_SOLUTION and not any(one.search(words) for one in STORAGE.values()):
                 return Answer(resolves=False, target=target, words=words)
@@ -142,6 +142,19 @@ class Resolver:
             pins[target] = {pin.name: pin.version for pin in parse_lockfile(done.stdout)}
         return Answer(resolves=True, pins=pins)
 
+    def _run(self, lines: Sequence[str], target: Target, options: Sequence[str]) -> Completed:
+        assert self._scratch is not None, "use it in a `with` block"
+        if self.runs >= self._limit:
+            raise TooManyRuns(f"no end after {self.runs} runs of the resolver")
+        if self.runs % _TELL_EVERY == 0:
+            so_far = f" ({self.runs} times so far)" if self.runs else ""
+            self._work.tell(PhaseStarted(key=self._work.key, phase=Phase.LOCK, detail=f"asking the resolver{so_far}"))
+        self.runs += 1
+        file = Path(self._scratch.name) / "requirements.in"
+        file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        arguments = [*self._arguments(target, file), *options]
+        return self._uv.try_compile(arguments, self.question.folder, self._work, _IMPATIENT)
+
     def _arguments(self, target: Target, file: Path) -> list[str]:
         question = self.question
         arguments = [str(file), "--python-version", target.python, "--python-platform", PLATFORMS[target.platform].uv]
@@ -149,4 +162,4 @@ class Resolver:
             arguments += ["--index", address]
         if question.torch_backend:
             arguments += ["--torch-backend", question.torch_backend]
-        return [*arguments, "--no-build", "--no-header", "--no-annotate", "--quiet"]
+        return [*arguments, "--no-header", "--no-annotate", "--quiet"]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
-from envyard.tasks import adopt, build, ci, direnv, inspect, profiles, remove, shell
+from envyard.tasks import adopt, build, ci, direnv, inspect, models, profile_files, profiles, remove, shell
 from envyard.tasks.names import accept_names
 
 
 def _namespace() -> Collection:
     accept_names()
-    environments = Collection("envs", *build.COMMANDS, *inspect.COMMANDS, *remove.COMMANDS)
-    environments.__doc__ = "The environments of the projects: make, look at, use and remove them."
+    environments = Collection("envs", *build.COMMANDS, *inspect.COMMANDS, *remove.COMMANDS, *models.COMMANDS)
+    environments.__doc__ = "The environments of projects and models: make, look at, use and remove them."
     direnv_files = Collection("direnv", *direnv.COMMANDS)
     direnv_files.__doc__ = "direnv: the `.envrc` of the projects."
     shells = Collection("shell", *shell.COMMANDS)
@@ -20,7 +20,7 @@ def _namespace() -> Collection:
     integration.__doc__ = "Continuous integration: what to test, and the workflow that tests it."
     projects = Collection("projects", *adopt.COMMANDS)
     projects.__doc__ = "The projects of the monorepo."
-    definitions = Collection("profiles", *profiles.COMMANDS)
+    definitions = Collection("profiles", *profiles.COMMANDS, *profile_files.COMMANDS)
     definitions.__doc__ = "The definitions of shared environments, and what fits this machine."
     return Collection(adopt.init, environments, projects, integration, direnv_files, shells, definitions)
 

@@ -39,12 +39,16 @@ HELP = {
 """What parameters of several commands do."""
 
 _METAVARS = {
+    "model": "PATH",
+    "profile": "KEY",
     "envyard": "REQUIREMENT",
     "scripts": "NAME",
     "changed_since": "REF",
     "format": "FORMAT",
     "provider": "PROVIDER",
     "jobs": "N",
+    "key": "KEY",
+    "platform": "NAME",
     "hardware": "WHAT",
     "only": "NAME",
     "tag": "TAG",
