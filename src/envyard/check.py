@@ -59,7 +59,7 @@ def reasons_to_build(health: Health, options: Options) -> tuple[str, ...]:
 
 def _check(store: Store, definition: Definition, options: Options, started: float) -> Checked | Outcome:
     fingerprint = take_fingerprint(definition)
-    if options.frozen and lockfile_is_stale(definition):
+    if options.frozen and lockfile_is_stale(definition, strict=True):
         raise LockfileStale(
             f"the lockfile of `{definition.key}` is older than its requirements",
             hint=f"run `invoke envs.lock {definition.key}` and commit the result",

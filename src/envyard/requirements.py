@@ -158,14 +158,20 @@ def recorded_inputs(lockfile_text: str) -> str:
     return ""
 
 
-def lockfile_is_stale(definition: Definition) -> bool:
-    """Whether the requirements changed after their lockfile was written (False when that cannot be known)."""
+def lockfile_is_stale(definition: Definition, *, strict: bool = False) -> bool:
+    """Whether the requirements changed after their lockfile was written.
+
+    When that cannot be known, because a file is missing or unreadable, the answer is False; with `strict` it is
+    `RequirementsUnreadable`.
+    """
     if definition.lockfile is None:
         return False
     try:
         recorded = recorded_inputs(load_text(definition.lockfile))
         return bool(recorded) and recorded != inputs_digest(definition)
     except (OSError, RequirementsUnreadable):
+        if strict:
+            raise
         return False  # whoever needs these files says what is wrong with them
 
 

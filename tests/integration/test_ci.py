@@ -266,6 +266,42 @@ def test_the_gate_is_open_exactly_when_all_that_had_to_run_was_successful(kit: W
     assert wrong == []
 
 
+# --- envs.setup-all --frozen
+
+
+def test_frozen_fails_exactly_when_a_lockfile_is_not_of_its_inputs(workspace_kit: MakeWorkspace) -> None:
+    kit = workspace_kit({"alpha": ["demo==1.0"], "beta": ["demo==1.0"]})
+    common, lockfile, definition = (
+        kit.root / name for name in ("requirements/common.in", "requirements/alpha.txt", "workspace.toml")
+    )
+    common.write_text("demo==1.0\n", encoding="utf-8")
+    kit.requirements("alpha").write_text("-r common.in\n", encoding="utf-8")
+    kit.run("envs.lock", check=True)
+    kit.run("envs.setup-all", "--frozen", check=True)
+    text = definition.read_text(encoding="utf-8")
+    more_tests, other_python = (
+        text.replace("[projects.alpha]", f"[projects.alpha]\n{line}")
+        for line in ('test-requirements = ["demo"]', 'python = ">=3.11"')
+    )
+    stale = "the lockfile of `alpha` is older than its requirements"
+    changes: list[tuple[Path, str | None, str]] = [
+        (common, "demo==2.0\n", stale),
+        (common, None, "common.in is missing, which alpha.in includes"),
+        (definition, more_tests, stale),
+        (definition, other_python, stale),
+        (lockfile, None, "`Alpha` has no lockfile: requirements/alpha.txt is missing"),
+        (common, "# why\n\ndemo==1.0\n", ""),
+    ]
+    for path, content, message in changes:
+        before = path.read_bytes()
+        path.unlink() if content is None else path.write_text(content, encoding="utf-8")
+        done = kit.run("envs.setup-all", "--frozen")
+        path.write_bytes(before)
+        assert message in done.stderr
+        assert done.returncode == (1 if message else 0)
+        assert ("1 kept, 1 failed" if message else "2 kept") in done.stdout
+
+
 # --- validators
 
 
