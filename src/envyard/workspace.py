@@ -116,7 +116,7 @@ def select_projects(workspace: Workspace, names: Sequence[str], tags: Sequence[s
 
 
 _REFERENCE = "docs/workspace-toml.md"
-_CREATE = f"create `{WORKSPACE_FILE}` in the top folder of the monorepo, see `{_REFERENCE}`"
+_CREATE = "run `envyard init` in the top folder of the monorepo, which makes one"
 _DEFAULT_PLATFORMS = ("linux-x86_64", "macos-arm64", "windows-x86_64")
 _DEFAULT_STORE = ".envs"
 

@@ -74,7 +74,7 @@ def test_a_messy_monorepo_works_as_it_does_in_environments_made_by_hand(messy: M
     broken = {"con", "unknown", "utf16"}
     assert {name for name, line in rows.items() if " failed " in line} == broken
     assert len(rows) == 12
-    for words in ("is not valid TOML", "no-such-package", "is UTF-16, not UTF-8"):
+    for words in ("Invalid `pyproject.toml`", "no-such-package", "is UTF-16, not UTF-8"):
         assert words in done.stdout + done.stderr
 
     for key, path, installs, tests in (
@@ -241,8 +241,8 @@ def test_runner_files_of_people_stay_and_the_lines_to_add_work(small: Monorepo) 
     blocks = [block.split("\n\n")[0].replace("\n    ", "\n").strip() for block in shown[1:]]
     small.write({"noxfile.py": f"{noxfile}\n{blocks[0]}\n", "tasks.py": f"{tasks}\n{blocks[1]}\n"})
     listed = small.nox("-l")
-    assert "- mine" in listed.stdout
-    assert "* one -> " in listed.stdout or "- one" in listed.stdout, listed.stdout
+    assert "* mine" in listed.stdout
+    assert "* one [projects] -> " in listed.stdout
     invoked = small._run([sys.executable, "-m", "invoke", "--list"], small.root)
     assert "mine" in invoked.stdout
     assert "envs.setup-all" in invoked.stdout

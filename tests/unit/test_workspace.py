@@ -845,7 +845,7 @@ def test_without_a_workspace_the_error_says_what_to_create(tmp_path: Path, monke
     ) as caught:
         find_workspace(tmp_path)
 
-    assert "create `workspace.toml` in the top folder" in caught.value.hint
+    assert "run `envyard init` in the top folder" in caught.value.hint
     with pytest.raises(WorkspaceNotFound, match=r"no `workspace\.toml` in"):
         load_workspace(tmp_path)
 
