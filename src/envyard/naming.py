@@ -67,12 +67,12 @@ def _is_free(key: str, taken: Iterable[str]) -> bool:
 
 def _numbered(key: str, taken: Mapping[str, str]) -> str:
     """`key`, or with a number behind it where it is no key, or that of another project."""
+    key = key or "project"
     if _is_free(key, taken):
         return key
-    key = key or "project"
     number = 2
-    if _is_free(f"{key}-project", taken) and key not in taken:
-        return f"{key}-project"
+    if key not in taken and _is_free(f"{key}-project", taken):
+        return f"{key}-project"  # a name that nox or Windows keeps
     while not _is_free(f"{key}-{number}", taken):
         number += 1
     return f"{key}-{number}"

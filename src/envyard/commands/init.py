@@ -32,7 +32,7 @@ from envyard.workspace_file import (
 TOOLS = "requirements/tools.txt"
 """The locked tools of the workspace; where the scripts look for them."""
 
-_OPTIONAL = {"run_tests.sh", "run_tests.ps1", "run_tests.bat", ".gitattributes"}  # the set-up works without them
+_NEEDED = "bootstrap tool_ setup_all_envs tools.txt"  # beginnings of names; the set-up works without the others
 _ASKS = re.compile(r"^(?!\./)(envyard\b.*?)\s*(?:\\?\n|\Z)", re.MULTILINE)
 
 
@@ -180,7 +180,7 @@ def _machinery(root: Path, scripts: str, envyard: str) -> tuple[list[FileChange]
     for name in carried.SCRIPTS:
         content = runner_files.marked(name, carried.script(name))
         files.append(_change(root, f"{scripts}/{name}", content, executable=name.endswith(".sh")))
-    needed = [file for file in files if file.path.rsplit("/", 1)[-1] not in _OPTIONAL]
+    needed = [file for file in files if file.path.rsplit("/", 1)[-1].startswith(tuple(_NEEDED.split()))]
     foreign = [file.path for file in needed if file.old is not None and runner_files.wrote(file.old) is None]
     if foreign:
         names = ", ".join(f"`{path}`" for path in foreign)

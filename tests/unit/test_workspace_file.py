@@ -1,0 +1,186 @@
+"""The text of workspace.toml: what is written for a project, and that nothing else changes."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from envyard.discovery import FoundProject
+from envyard.errors import ConfigurationInvalid
+from envyard.manifest import Manifest
+from envyard.workspace import load_workspace
+from envyard.workspace_file import UNDECLARED, Declared, Status, changed_text, compare, entry, new_text, read_declared
+
+
+def found(path: str, **manifest: Any) -> FoundProject:
+    return FoundProject(path=path, manifest=Manifest(**manifest), tests=("tests",))
+
+
+def table(project: FoundProject) -> dict[str, Any]:
+    """What the entry says, without its path."""
+    written: dict[str, Any] = tomllib.loads(entry(project, "key", ""))["projects"]["key"]
+    assert written.pop("path") == project.path
+    return written
+
+
+@pytest.mark.parametrize(
+    ("manifest", "expected"),
+    [
+        pytest.param({"has_pytest": True}, {}, id="nothing to say"),
+        pytest.param({}, {"test-requirements": ["pytest"]}, id="pytest is missing"),
+        pytest.param(
+            {"has_pytest": True, "requirements": ("requirements.txt",), "editable": True},
+            {"requirements": ["a b/ü/requirements.txt"], "editable": True},
+            id="requirements are relative to the workspace",
+        ),
+        pytest.param(
+            {"has_pytest": True, "python": ">=3.9", "python_source": "setup.py", "extras": ("x",), "groups": ("y",)},
+            {"python": ">=3.9", "extras": ["x"], "groups": ["y"]},
+            id="the rest",
+        ),
+        pytest.param({"has_pytest": True, "stack": ("a 1", "b 2")}, {"description": "a 1, b 2"}, id="the stack"),
+        pytest.param(
+            {"has_pytest": True, "description": 'say "hi" \\ no', "stack": ("a 1",)},
+            {"description": 'say "hi" \\ no'},
+            id="a description in quotes",
+        ),
+    ],
+)
+def test_entry_of_a_project(manifest: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert table(found("a b/ü", **manifest)) == expected
+
+
+@pytest.mark.parametrize(
+    ("tests", "paths", "command"),
+    [
+        pytest.param(("tests",), None, None, id="where pytest looks"),
+        pytest.param(("_meta/tests",), None, ["_meta/tests"], id="_meta"),
+        pytest.param(("../../tests/a",), None, ["../../tests/a"], id="outside"),
+        pytest.param(("_meta/tests", "tests"), None, None, id="there and elsewhere: pytest finds both"),
+        pytest.param(("_meta/tests",), ("x",), None, id="the project's own settings say where"),
+        pytest.param(("_meta/tests",), (), ["_meta/tests"], id="its settings say nothing about it"),
+        pytest.param((), None, None, id="no tests"),
+    ],
+)
+def test_tests_in_odd_places_are_named(
+    tests: tuple[str, ...], paths: tuple[str, ...] | None, command: list[str] | None
+) -> None:
+    project = FoundProject(path="a", manifest=Manifest(has_pytest=True, pytest_paths=paths), tests=tests)
+    expected = {} if command is None else {"test-command": ["python", "-m", "pytest", *command]}
+    assert table(project) == expected
+
+
+def test_notes_are_comments_inside_the_table() -> None:
+    project = FoundProject(path="a", manifest=Manifest(notes=("setup.cfg is damaged",)))
+    assert entry(project, "a", "").endswith("# setup.cfg is damaged\n# no tests were found\n")
+
+
+# --- a file that is there
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name in ("one", "two", "moved/three"):
+        (tmp_path / name).mkdir(parents=True)
+    return tmp_path
+
+
+WRITTEN = """\
+# ours
+[workspace]
+name = "x"   # spaces
+exclude = ["old"]
+
+[projects.one]  # first
+path = "one"
+
+# above two
+[projects.two]
+path = "./two/"
+title = "Zwei"
+  [projects.two.environment]
+  A = "1"
+
+[projects.three]
+path = "old/three" # moved
+requirements = [
+    "old/three/requirements.txt",  # why
+    "common/base.txt",
+]
+lockfile = "old/three/lock.txt"
+
+[projects.four]
+path = "four"
+tags = ["gone"]
+
+# the end
+"""
+
+
+def declared_in(root: Path, text: str) -> Declared:
+    (root / "workspace.toml").write_bytes(text.encode())
+    declared = read_declared(root)
+    assert declared is not None
+    return declared
+
+
+def test_every_project_gets_its_status(root: Path) -> None:
+    declared = declared_in(root, WRITTEN)
+    assert declared.exclude == ("old",)
+    changes = compare(root, declared, [found("five"), found("moved/three"), found("one"), found("one/inner")])
+    assert [(each.status, each.key, each.path, each.before) for each in changes] == [
+        (Status.DECLARED, "one", "one", ""),
+        (Status.DECLARED, "two", "two", ""),
+        (Status.MOVED, "three", "moved/three", "old/three"),
+        (Status.GONE, "four", "four", ""),
+        (Status.NEW, "five", "five", ""),
+    ]
+
+
+def test_changes_touch_nothing_else(root: Path) -> None:
+    declared = declared_in(root, WRITTEN)
+    changes = compare(root, declared, [found("five", has_pytest=True), found("moved/three")])
+    gone = '[projects.four]\npath = "four"\ntags = ["gone"]\n'
+    kept = WRITTEN.replace(gone, "").replace("old/three", "moved/three")
+    text = changed_text(declared, changes, root)
+    assert text.startswith(kept.split("\n# the end")[0].rstrip("\n"))
+    assert text.endswith('\n\n[projects.five]\npath = "five"\n')
+    assert set(tomllib.loads(text)["projects"]) == {"one", "two", "three", "five"}
+
+
+def test_two_candidates_for_one_that_is_gone_are_not_guessed(root: Path) -> None:
+    declared = declared_in(root, '[projects.three]\npath = "old/three"\n')
+    changes = compare(root, declared, [found("moved/three"), found("other/three")])
+    assert [(each.status, each.key) for each in changes] == [
+        (Status.GONE, "three"),
+        (Status.NEW, "moved-three"),
+        (Status.NEW, "other-three"),
+    ]
+
+
+def test_line_endings_of_windows_stay(root: Path) -> None:
+    declared = declared_in(root, '[projects.one]\r\npath = "one"\r\n')
+    text = changed_text(declared, compare(root, declared, [found("one"), found("two")]), root)
+    assert "\r\n[projects.two]\r\n" in text
+    assert "\n" not in text.replace("\r\n", "")
+
+
+def test_a_file_that_cannot_be_added_to_is_an_error(root: Path) -> None:
+    declared = declared_in(root, 'projects = { one = { path = "one" } }\n')
+    changes = compare(root, declared, [found("one"), found("two")])
+    with pytest.raises(ConfigurationInvalid, match="has 1 mistake") as caught:
+        changed_text(declared, changes, root)
+    assert "cannot add to" in caught.value.details[0]
+
+
+def test_a_new_file_can_be_loaded(root: Path) -> None:
+    for name in ("one", "two", "moved/three"):
+        (root / name / "requirements.txt").touch()
+    projects = [found(name, requirements=("requirements.txt",)) for name in ("moved/three", "one", "two")]
+    (root / "workspace.toml").write_text(new_text("x", compare(root, UNDECLARED, projects), "3.11"), encoding="utf-8")
+    workspace = load_workspace(root)
+    assert [project.key for project in workspace.projects] == ["three", "one", "two"]
+    assert workspace.name == "x"
