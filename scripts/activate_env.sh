@@ -1,9 +1,9 @@
 #!/bin/sh
-# Activate the environment of a project in this shell, for sh, bash and zsh:
+# Activate the environment of a project in this shell, for bash and zsh:
 #     . scripts/activate_env.sh [FOLDER]
 # FOLDER is the project's, as seen from here, from the workspace, or from its folder `projects`; none: the project that
-# the current folder is in. `deactivate` ends it. Works in dash only from the workspace's top folder, because a script that
-# is read with a dot does not learn its own place there.
+# the current folder is in. `deactivate` ends it. A plain sh (dash) gives a script that it reads with a dot neither FOLDER nor
+# its own place, so go to the folder of the project there first.
 
 _envyard_activate() { # _envyard_activate SCRIPT [FOLDER]
     _envyard_root=$(CDPATH='' cd -P -- "$(dirname -- "$1")/.." 2>/dev/null && pwd -P) || _envyard_root=

@@ -168,5 +168,10 @@ _ACTIONS = {
 
 
 def _write(file: Path, text: str) -> None:
-    with replacing(file, make_folder=False) as temporary:
-        temporary.write_bytes(text.encode())
+    try:
+        with replacing(file, make_folder=False) as temporary:
+            temporary.write_bytes(text.encode())
+    except OSError as error:
+        raise EnvyardError(
+            f"cannot write `{file}`: {error.strerror}", hint="look at that folder, then try again"
+        ) from error

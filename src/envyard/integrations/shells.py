@@ -85,9 +85,10 @@ def remember(workspace: Workspace) -> bool:
 # --- values in shells
 
 _SPECIAL = re.compile(
-    # shells and direnv by their own prefix
-    r"(?:_?_?envyard|ENVYARD|BASH|COMP|DIRENV|EPOCH|HIST|MAIL|PROMPT|READLINE|TRY|ZLE|ZSH|_?_?fish)(?:_?[A-Z0-9].*|_.*)?"
-    r"|direnv|R?PROMPT\d?|R?PS\d|SPROMPT|_.?"
+    # shells, direnv and this module by their own prefix
+    r"(?:_envyard|BASH|COMP|DIRENV|ENVYARD|PROMPT|READLINE|TRY|ZLE|ZSH|_?_?fish)_.*"
+    r"|BASH(?:OPTS|PID)?|EPOCH(?:REALTIME|SECONDS)|MAIL(?:CHECK|PATH|WARNING)?|direnv|R?PROMPT\d?|R?PS\d|SPROMPT|_.?"
+    r"|HIST(?:CHARS|CMD|CONTROL|FILE|FILESIZE|IGNORE|ORY_IGNORE|SIZE|TIMEFORMAT)"
     # bash and zsh: run as code, arithmetic, read-only, or what the shell itself works with
     r"|ARGC|BAUD|CDPATH|COLUMNS|CPUTYPE|DIRSTACK(?:SIZE)?|E?[GU]ID|ENV|ERRNO|FCEDIT|FIGNORE|FPATH|FUNCNAME|FUNCNEST|GLOBIGNORE"
     r"|GROUPS|HOSTTYPE|IFS|INPUTRC|KEYTIMEOUT|LINENO|LINES|LISTMAX|LOGCHECK|MACHTYPE|MAPFILE|MODULE_PATH|NULLCMD|OLDPWD"

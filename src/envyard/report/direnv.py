@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 from envyard.commands.direnv import DirenvSetupResult, DirenvStatus, EnvrcAction, EnvrcOutcome, EnvrcStatus
 from envyard.integrations.direnv import Permission, State
+from envyard.process import environment_variable
 from envyard.report.data import error_data
 from envyard.report.table import Column, table
 from envyard.report.tables import relative
@@ -74,7 +76,7 @@ def status_text(status: DirenvStatus, root: Path, style: Style, width: int | Non
     ]
     head = [f"installed:  {version}", f"hooked:     {hook}"]
     if status.direnv and not status.hook:
-        head.append('            add `eval "$(direnv hook bash)"` (or zsh) to the start-up file of your shell')
+        head.append(f"            add `{_hook_line()}` to the start-up file of your shell")
     if not rows:
         return "\n".join(head)
     lines = table(columns, rows, width)
@@ -147,6 +149,13 @@ def _advice(result: DirenvSetupResult) -> str:
             "direnv loads a file when you allowed it: `invoke direnv.setup --allow`, or `direnv allow` in the project"
         )
     return ""
+
+
+def _hook_line() -> str:
+    shell = os.path.basename(environment_variable("SHELL"))
+    if shell == "fish":
+        return "direnv hook fish | source"
+    return f'eval "$(direnv hook {shell if shell == "zsh" else "bash"})"'
 
 
 def _next(row: EnvrcStatus, root: Path) -> str:

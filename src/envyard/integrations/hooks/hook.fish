@@ -5,6 +5,7 @@ set -g _envyard_found ''
 set -g _envyard_begun ''
 
 function _envyard_hook --on-event fish_prompt --on-variable PWD
+    functions -q __direnv_export_eval; and return 0 # the two would undo each other's work
     set -l stamp ''
     test -r "$_envyard_index"; and read stamp <"$_envyard_index"
     if test "$stamp $PWD" != "$_envyard_seen"
@@ -13,9 +14,7 @@ function _envyard_hook --on-event fish_prompt --on-variable PWD
     end
     set -l bin ''
     if test -n "$_envyard_found"
-        if test -e "$_envyard_found/.envrc"; and functions -q __direnv_export_eval
-            # direnv does it
-        else if test -x "$_envyard_found/venv/bin/python"
+        if test -x "$_envyard_found/venv/bin/python"
             set bin "$_envyard_found/venv/bin"
         else if test -x "$_envyard_found/venv/Scripts/python.exe"
             set bin "$_envyard_found/venv/Scripts"

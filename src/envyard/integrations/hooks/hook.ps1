@@ -5,6 +5,7 @@ $global:EnvyardFound = ''
 $global:EnvyardBegun = $false
 
 function global:Invoke-EnvyardHook {
+    if ($env:DIRENV_DIR) { return } # the two would undo each other's work
     $stamp = ''
     if ([IO.File]::Exists($global:EnvyardIndex)) {
         $reader = New-Object IO.StreamReader $global:EnvyardIndex
@@ -20,10 +21,9 @@ function global:Invoke-EnvyardHook {
     $bin = ''
     if ($global:EnvyardFound) {
         $venv = Join-Path $global:EnvyardFound 'venv'
-        $direnv = (Test-Path -LiteralPath (Join-Path $global:EnvyardFound '.envrc')) -and $env:DIRENV_DIR
         foreach ($pair in @(@('Scripts', 'python.exe'), @('bin', 'python'))) {
             $folder = Join-Path $venv $pair[0]
-            if (-not $direnv -and -not $bin -and [IO.File]::Exists((Join-Path $folder $pair[1]))) { $bin = $folder }
+            if (-not $bin -and [IO.File]::Exists((Join-Path $folder $pair[1]))) { $bin = $folder }
         }
     }
     $wanted = ''

@@ -17,6 +17,7 @@ _envyard_hook() {
 
 _envyard_follow() {
     if [ -n "${ZSH_VERSION-}" ]; then emulate -L sh; fi
+    if command -v _direnv_hook >/dev/null; then return 0; fi # the two would undo each other's work
     local stamp='' bin='' wanted=''
     if [ -r "$_envyard_index" ]; then IFS= read -r stamp <"$_envyard_index"; fi
     if [ "$stamp $PWD" != "$_envyard_seen" ]; then
@@ -24,9 +25,7 @@ _envyard_follow() {
         _envyard_seen="$stamp $PWD"
     fi
     if [ -n "$_envyard_found" ]; then
-        if [ -e "$_envyard_found/.envrc" ] && command -v _direnv_hook >/dev/null; then
-            : # direnv does it
-        elif [ -x "$_envyard_found/venv/bin/python" ]; then
+        if [ -x "$_envyard_found/venv/bin/python" ]; then
             bin=$_envyard_found/venv/bin
         elif [ -x "$_envyard_found/venv/Scripts/python.exe" ]; then
             bin=$_envyard_found/venv/Scripts
