@@ -6,6 +6,7 @@ import contextlib
 import time
 from dataclasses import replace
 
+from envyard.commands.prune_models import prune_models, with_models
 from envyard.commands.removal import Removal, RemovalResult, everything, finish, locked_at_once, remove_environment
 from envyard.definition import Kind
 from envyard.environment import Environment
@@ -28,7 +29,8 @@ def prune(
     keep_size: int | None = None,
     dry_run: bool = False,
 ) -> RemovalResult:
-    """Remove what nobody needs: abandoned builds, generations without a pointer, forgotten logs, the trash.
+    """Remove what nobody needs: abandoned builds, generations without a pointer, forgotten logs, the trash, and the old
+    environments of models that were migrated.
 
     With `unused_for` (seconds) environments not used for so long go too; with `keep_size` (bytes, every inode counted
     once) first the generations kept for a rollback and then the least recently used environments go, until the rest
@@ -48,15 +50,19 @@ def prune(
         removals += _prune_previous(store, keep_size, dry_run)
         chosen |= _over_size(store, keep_size, set(chosen))
     for (kind, key), reason in chosen.items():
-        removals.append(remove_environment(store, before, kind, key, links.get(key, store.root / key), reason, dry_run))
+        link = store.root / key if kind == Kind.PROFILE else links.get(key, store.root / key)
+        why = with_models(store, kind, key, reason)
+        removals.append(remove_environment(store, before, kind, key, link, why, dry_run))
     removals += _prune_replaced(store, dry_run)
+    migrated = prune_models(workspace, store, dry_run)
     if not dry_run:
         _forget_logs(store)
         _sweep_links(store, workspace)
         sweep_scratch(store)
         store.sweep()
         store.empty_trash()
-    return finish(store, before, used, removals, dry_run)
+    result = finish(store, before, used, [*removals, *migrated], dry_run)
+    return replace(result, freed=result.freed + sum(removal.bytes for removal in migrated))
 
 
 def _prune_abandoned(store: Store, dry_run: bool) -> list[Removal]:

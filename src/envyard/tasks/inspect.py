@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from invoke.context import Context
 
@@ -22,20 +23,30 @@ def list_(_context: Context, json: bool = False) -> int:
     """List the environments: health, python, size, age.
 
     `size` counts all files of an environment, `own` those that it shares with no
-    other. A narrow terminal shows fewer columns; `--json` has them all.
+    other. The environments of models follow, new (shared), old (one a model) or
+    degraded. A narrow terminal shows fewer columns; `--json` has them all.
     """
     from envyard.commands.inspect import list_environments
+    from envyard.commands.shared import list_model_environments
 
     workspace = workspace_here()
     rows = list_environments(workspace, workspace.projects)
+    others = list_model_environments(workspace)
     if json:
         from envyard.report.data import as_json, list_data
+        from envyard.report.models import models_data
 
-        write(as_json(list_data(rows)))
+        data = list_data(rows)
+        write(as_json({"environments": [*data["environments"], *models_data(others)]}))
     else:
+        from envyard.report.models import models_table
         from envyard.report.tables import list_table
 
-        write(list_table(rows, workspace.root, Style.of(sys.stdout), width_of(sys.stdout)))
+        style, width = Style.of(sys.stdout), width_of(sys.stdout)
+        if rows or not others:
+            write(list_table(rows, workspace.root, style, width))
+        if others:
+            write(("\n" if rows else "") + models_table(others, workspace.root, style, width))
     return 0
 
 
@@ -70,14 +81,21 @@ def doctor(
 
     It looks at the store, lockfiles, interpreters, links, and whether every
     installed file is there with its size; with `--deep` also at its content.
+    Without names also at the environments of models, and what is degraded.
     """
     from envyard.commands.doctor import doctor as examine
+    from envyard.commands.doctor_models import doctor_models as examine_models
     from envyard.report.progress import progress
 
     workspace = workspace_here()
     projects = select_projects(workspace, names)
     with progress(workspace, quiet=json) as listener:
-        result = examine(workspace, projects, deep=deep, fix=fix, listener=listener, cancellation=Cancellation())
+        cancellation = Cancellation()
+        result = examine(workspace, projects, deep=deep, fix=fix, listener=listener, cancellation=cancellation)
+        if not names:
+            models = examine_models(workspace, deep=deep, fix=fix, listener=listener, cancellation=cancellation)
+            seconds = result.seconds + models.seconds
+            result = replace(result, findings=(*result.findings, *models.findings), seconds=seconds)
     if json:
         from envyard.report.data import as_json, doctor_data
 

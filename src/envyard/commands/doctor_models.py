@@ -1,0 +1,138 @@
+"""The checks of `envs.doctor` on the environments of models, shared and old."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+
+from envyard.builder import audit
+from envyard.commands.doctor import DoctorResult, Finding
+from envyard.commands.shared import definition_of, failure_words, shared_health
+from envyard.definition import Kind
+from envyard.environment import Environment
+from envyard.errors import CommandFailed
+from envyard.events import Finished, Listener, Phase, PhaseStarted, ignore
+from envyard.health import Grade
+from envyard.installers.base import Work
+from envyard.legacy import FOLDER, list_legacy
+from envyard.outcome import Action, Options
+from envyard.process import Cancellation
+from envyard.project import Workspace
+from envyard.provision import ensure_all
+from envyard.records import forget_failure, load_failure, load_failures, load_models
+from envyard.store import Store
+
+_HEALED = ("environment", "files", "creation")
+
+
+def doctor_models(
+    workspace: Workspace,
+    *,
+    deep: bool = False,
+    fix: bool = False,
+    listener: Listener = ignore,
+    cancellation: Cancellation | None = None,
+) -> DoctorResult:
+    """Every check of the shared environments that were built or could not be, and of the old ones."""
+    started = time.monotonic()
+    store, cancellation = Store(workspace.store), cancellation or Cancellation()
+    keys = {pointer.key for pointer in store.pointers() if pointer.kind == Kind.PROFILE}
+    findings: list[Finding] = []
+    for key in sorted(keys | {failure.key for failure in load_failures(store)}):
+        work = Work(key=key, listener=listener, cancellation=cancellation)
+        mine = _examine(workspace, store, key, work, deep)
+        if fix and any(not one.ok and one.check in _HEALED for one in mine):
+            mine = _repair(workspace, store, key, mine, listener, cancellation)
+        findings += mine
+    findings += _old_environments(workspace)
+    return DoctorResult(findings=tuple(findings), seconds=time.monotonic() - started)
+
+
+def _examine(workspace: Workspace, store: Store, key: str, work: Work, deep: bool) -> list[Finding]:
+    environment = store.current(Kind.PROFILE, key)
+    health = shared_health(store, definition_of(workspace, key), environment)
+    good = health.grade == Grade.OK
+    again = "--update" if health.grade == Grade.STALE else "--retry"
+    findings = [
+        Finding(
+            check="environment",
+            key=key,
+            ok=good,
+            message=": ".join(filter(None, [str(health.grade), "; ".join(health.reasons)])),
+            fix="" if good else f"invoke envs.resolve --profile {key} {again}",
+        )
+    ]
+    if environment is not None and health.grade.usable:
+        findings.append(_check_files(environment, work, deep))
+    failure = load_failure(store, key)
+    if failure is not None:
+        fix = f"invoke envs.resolve --profile {key} --retry"
+        findings.append(Finding(check="creation", key=key, ok=False, message=failure_words(failure), fix=fix))
+    for record in load_models(store):
+        if record.key == key and record.degraded_since:
+            hours = max(0.0, time.time() - record.degraded_since) / 3600
+            message = f"{record.model} has had less than it should for {hours:.1f} h: {record.reason}"
+            fix = f"invoke envs.resolve --model {record.model} --retry"
+            findings.append(Finding(check="model", key=key, ok=False, message=message, fix=fix))
+    return findings
+
+
+def _check_files(environment: Environment, work: Work, deep: bool) -> Finding:
+    key = work.key
+    work.tell(PhaseStarted(key=key, phase=Phase.VERIFY, detail="every byte" if deep else "every size"))
+    started = time.monotonic()
+    try:
+        report = audit(environment.path, environment.path / environment.site_packages, work, deep=deep)
+    except CommandFailed as error:
+        return Finding(check="files", key=key, ok=False, message=error.message, fix="invoke envs.doctor --fix")
+    finally:
+        work.tell(Finished(key=key, action="checked", seconds=time.monotonic() - started))
+    if not report.problem_count:
+        how = "with its content" if deep else "with its size"
+        return Finding(check="files", key=key, ok=True, message=f"all {report.files} files are there {how}")
+    examples = "; ".join(f"{file} {what}" for _name, file, what in report.problems[:3])
+    message = f"{report.problem_count} files are missing or changed: {examples}"
+    return Finding(check="files", key=key, ok=False, message=message, fix="invoke envs.doctor --fix")
+
+
+def _repair(
+    workspace: Workspace,
+    store: Store,
+    key: str,
+    findings: list[Finding],
+    listener: Listener,
+    cancellation: Cancellation,
+) -> list[Finding]:
+    """Build anew; a finding is marked as fixed when that worked."""
+    definition = definition_of(workspace, key)
+    if definition is None:
+        return findings
+    damaged = any(one.check == "files" and not one.ok for one in findings)
+    health = shared_health(store, definition, store.current(Kind.PROFILE, key))
+    force = damaged or health.grade in (Grade.DRIFTED, Grade.BROKEN)
+    (outcome,) = ensure_all(
+        store,
+        [definition],
+        options=Options(update=True, force=force),
+        listener=listener,
+        cancellation=cancellation,
+    )
+    if outcome.action in (Action.FAILED, Action.CANCELLED):
+        return findings
+    forget_failure(store, key)
+    return [replace(one, fixed=True) if not one.ok and one.check in _HEALED else one for one in findings]
+
+
+def _old_environments(workspace: Workspace) -> list[Finding]:
+    """Old environments that cannot start, those without a model, and what the metadata get wrong."""
+    findings = []
+    for legacy in list_legacy(workspace.root / FOLDER):
+        gone = os.path.isabs(legacy.model) and not os.path.exists(legacy.model)
+        message = legacy.problem or ("its model is gone" if gone else "") or "can be started"
+        if legacy.note and not legacy.problem:
+            message += f" ({legacy.note})"
+        fix = f"invoke envs.migrate --model {legacy.model}" if legacy.problem and legacy.model and not gone else ""
+        ok = not legacy.problem and not gone
+        findings.append(Finding(check="old", key=legacy.name, ok=ok, message=message, fix=fix))
+    return findings
