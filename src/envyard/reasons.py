@@ -25,7 +25,7 @@ _SENTENCES = (
     (_UNKNOWN, "the index has no package `{name}`"),
     (_NO_WHEEL, "{what} has no wheel for this Python and platform"),
 )
-_RULES = re.compile(r"[\u2500-\u257f]")  # box drawing
+_RULES = re.compile(r"[\u2500-\u257f\u25b6\u00d7]")  # box drawing, and what uv sets beside it
 _LONGEST = 12  # lines of uv's own words
 
 

@@ -73,22 +73,9 @@ def import_profile(
             f"there is already a profile `{name}`: {file}",
             hint="say `--overwrite` to replace it, or `--key` to give the new one another env key",
         )
-    examination, unchecked = None, "" if check else "its requirements were not checked (`--no-check`)"
+    examination, unchecked = None, "its requirements were not checked (`--no-check`)"
     if check:
-        question = question_for(
-            workspace.root,
-            python=profile.python,
-            preferred_python=profile.preferred_python,
-            platforms=platforms,
-            indexes=profile.indexes,
-            torch_backend=profile.torch_backend,
-        )
-        try:
-            examination = examine(
-                profile.requirements, question, key=name, listener=listener, cancellation=cancellation
-            )
-        except NotAsked as error:
-            unchecked = f"its requirements were not checked: {error.message}"
+        examination, unchecked = _examine(workspace.root, profile, name, platforms, listener, cancellation)
     relaxation = examination.relaxation if examination else None
     refused = relaxation is not None and bool(relaxation.contradictions) and not (relax and relaxation.found)
     changes = {one.before: one for one in relaxation.changes} if relaxation and relax else {}
@@ -108,6 +95,30 @@ def import_profile(
         refused=refused,
         dry_run=dry_run,
     )
+
+
+def _examine(
+    root: Path,
+    profile: JsonProfile,
+    key: str,
+    platforms: Sequence[str],
+    listener: Listener,
+    cancellation: Cancellation | None,
+) -> tuple[Examination | None, str]:
+    """What the resolver says about the profile; None, and why, when it cannot be asked."""
+    question = question_for(
+        root,
+        python=profile.python,
+        preferred_python=profile.preferred_python,
+        platforms=platforms,
+        indexes=profile.indexes,
+        torch_backend=profile.torch_backend,
+    )
+    try:
+        lines = profile.requirements
+        return examine(lines, question, key=key, listener=listener, cancellation=cancellation), ""
+    except NotAsked as error:
+        return None, f"its requirements were not checked: {error.message}"
 
 
 def _serves(serves: Serves, key: str) -> Serves:
