@@ -14,6 +14,9 @@ from envyard.commands.direnv import EnvrcAction, EnvrcOutcome, direnv_status, se
 from envyard.errors import EnvyardError
 from envyard.integrations.direnv import ENVRC, State, allow, envrc_lines, envrc_text, find_direnv, find_hook, read_state
 from envyard.project import Project, Workspace
+from envyard.workspace import load_workspace
+
+ROOT = Path(__file__).resolve().parents[2]
 
 VALUES = {
     "plain": "0",
@@ -251,3 +254,11 @@ def test_the_hook_is_looked_for_in_the_files_of_the_shell(
     (home / file).parent.mkdir(parents=True, exist_ok=True)
     (home / file).write_text(f"{line}\n", encoding="utf-8")
     assert find_hook("direnv") == (str(home / file) if found else "")
+
+
+# --- this repository
+
+
+@pytest.mark.parametrize("project", load_workspace(ROOT).projects, ids=lambda project: project.key)
+def test_the_files_of_the_reference_workspace_are_what_envyard_writes(project: Project) -> None:
+    assert read_state(load_workspace(ROOT), project) == State.CURRENT
