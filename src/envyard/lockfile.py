@@ -24,7 +24,7 @@ from envyard.installers.uv import Uv
 from envyard.interpreter import find_preferred
 from envyard.longpath import remove_tree
 from envyard.platforms import PLATFORMS, Platform, this_platform
-from envyard.requirements import INPUTS_PREFIX, Pin, inputs_digest, load_text, parse_lockfile
+from envyard.requirements import INPUTS_PREFIX, Pin, inputs_digest, load_text, parse_lockfile, sources
 from envyard.store import Store
 
 _HASH = re.compile(r"sha(?:256:[0-9a-f]{64}|384:[0-9a-f]{96}|512:[0-9a-f]{128})")
@@ -44,7 +44,7 @@ class _Input:
 
     def arguments(self, *extra_files: Path) -> list[str]:
         definition = self.definition
-        arguments = [_relative(path, definition.root) for path in definition.requirements]
+        arguments = [_relative(path, definition.root) for path in sources(definition)]
         arguments += [_relative(path, definition.root) for path in extra_files]
         for extra in definition.extras:
             arguments += ["--extra", extra]

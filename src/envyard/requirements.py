@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,6 +127,14 @@ def requirement_files(files: Sequence[Path]) -> dict[Path, str]:
     return texts
 
 
+def sources(definition: Definition) -> list[Path]:
+    """The requirement files that an installer is given: without a `pyproject.toml` of nothing but dependency groups.
+
+    Those are asked for by name; an installer that got the file would try to build a package from it, and fail.
+    """
+    return [path for path in definition.requirements if not (definition.groups and _has_only_groups(path))]
+
+
 def project_metadata(folder: Path) -> dict[Path, str]:
     """The files that decide what an editable install of `folder` depends on."""
     paths = [folder / name for name in _LOCAL_METADATA]
@@ -190,6 +199,16 @@ def _entries(text: str) -> list[str]:
     joined = re.sub(r"\\[ \t]*\r?\n", " ", re.sub(r"(?m)^[ \t]*#.*$", "", text))
     lines = (re.sub(r"(^|\s)#.*$", "", line) for line in joined.splitlines())
     return [folded for line in lines if (folded := " ".join(line.split()))]
+
+
+def _has_only_groups(path: Path) -> bool:
+    if path.name != "pyproject.toml" or (path.parent / "setup.py").exists():
+        return False
+    try:
+        tables = tomllib.loads(load_text(path))
+    except (OSError, ValueError, RecursionError, RequirementsUnreadable):
+        return False  # whoever is given the file says what is wrong with it
+    return "dependency-groups" in tables and not {"project", "build-system"} & tables.keys()
 
 
 def _relative(path: Path, root: Path) -> str:

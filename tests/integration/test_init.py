@@ -105,6 +105,18 @@ def test_the_environments_hold_what_environments_made_by_hand_hold(messy: Monore
     assert "pytest" in packages
 
 
+def test_a_project_of_nothing_but_dependency_groups_can_be_locked(messy: Monorepo, index: LocalIndex) -> None:
+    index.add("colorama", "0.4.6")  # what pytest asks for on Windows is locked as well
+    messy.envyard("init")
+    text = messy.read("workspace.toml").replace(
+        "[projects.tools-tests]", '[projects.tools-tests]\nlockfile = "tools.lock.txt"'
+    )
+    messy.write({"workspace.toml": text})
+    done = messy.envyard("envs.lock", "tools-tests")
+    assert done.returncode == 0, done.stderr
+    assert "demo==1.0" in messy.read("tools.lock.txt")
+
+
 # --- looking before writing
 
 

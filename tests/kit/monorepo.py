@@ -68,10 +68,7 @@ def messy_files() -> dict[str, str | bytes]:
         "tools/multi/requirements/base.txt": "demo==1.0\n",
         "tools/multi/requirements/dev.txt": "-r base.txt\npytest\n",
         "tools/multi/test_multi.py": tests_of("demo", "1.0"),
-        "tools/tests/pyproject.toml": (
-            '[project]\nname = "grouped"\nversion = "1.0"\ndependencies = ["demo==1.0"]\n'
-            '[dependency-groups]\ndev = ["pytest"]\n'
-        ),
+        "tools/tests/pyproject.toml": '[dependency-groups]\ndev = ["pytest", "demo==1.0"]\n',
         "tools/tests/test_grouped.py": tests_of("demo", "1.0"),
         # broken in three ways
         "broken/con/pyproject.toml": "[project\nname = broken",

@@ -19,7 +19,7 @@ from envyard.installers.base import FetchPlan, NotCached, Plan, Work, progress_e
 from envyard.installers.bridge import uv_arguments, uv_variables
 from envyard.installers.failures import Cause, explain
 from envyard.process import Completed, child_environment, run
-from envyard.requirements import load_text, parse_lockfile
+from envyard.requirements import load_text, parse_lockfile, sources
 
 _NOT_CACHED = re.compile(
     r"network (?:was|connectivity is) disabled|not found in the cache|No solution found when resolving", re.IGNORECASE
@@ -260,7 +260,7 @@ def _backend(torch_backend: str) -> list[str]:
 
 def _unlocked_requirements(plan: Plan) -> list[str]:
     """The sources of an environment without a lockfile, as `uv pip compile` takes them."""
-    arguments = [str(path) for path in plan.definition.requirements]
+    arguments = [str(path) for path in sources(plan.definition)]
     for path in plan.definition.requirements:
         if path.name == "pyproject.toml":
             arguments += [part for extra in plan.definition.extras for part in ("--extra", extra)]

@@ -15,6 +15,7 @@ from envyard.workspace_file import ProjectChange, Status, tests_to_name
 
 _SIGNS = {FileAction.NEW: "+", FileAction.CHANGED: "~", FileAction.REMOVED: "-", FileAction.KEPT: "="}
 _MOST_LINES = 400  # of one file in a dry run
+_MOST_NAMES = 6  # of carried files one by one
 
 
 def init_text(plan: InitPlan, style: Style, width: int | None, *, dry_run: bool) -> str:
@@ -155,10 +156,12 @@ def _files(plan: InitPlan, style: Style, width: int | None, *, dry_run: bool) ->
         if dry_run and file.action != FileAction.KEPT:
             lines += _difference(file, style)
     for action in (FileAction.NEW, FileAction.CHANGED, FileAction.REMOVED):
-        paths = [file.path for file in carried if file.action == action]
+        paths = sorted(file.path for file in carried if file.action == action)
+        if len(paths) > _MOST_NAMES and not dry_run:
+            known = f"{plan.scripts}/setup_all_envs"
+            paths = [f"{known}.sh, .ps1, .bat and {len(paths) - 3} files that they need"]
         if paths:
-            names = ", ".join(sorted(paths))
-            lines += hanging(f"{action:<8} ", names, width)
+            lines += hanging(f"{action:<8} ", ", ".join(paths), width)
     return [*lines, ""] if lines else []
 
 
