@@ -16,6 +16,7 @@ from envyard.integrations.direnv import (
     Permission,
     State,
     allow,
+    direnv_installed,
     envrc_lines,
     envrc_text,
     find_direnv,
@@ -58,10 +59,10 @@ class EnvrcOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirenvSetupResult:
-    """Outcomes in the order of the projects; `direnv` None: it is not installed."""
+    """Outcomes in the order of the projects; `installed`: whether there is a direnv that could load them."""
 
     outcomes: tuple[EnvrcOutcome, ...]
-    direnv: Direnv | None
+    installed: bool
     dry_run: bool = False
 
     @property
@@ -98,15 +99,14 @@ def setup_direnv(
     With `allowing` direnv is told to load those that are exactly what envyard writes. Raises `EnvyardError` when
     that is asked for without a direnv.
     """
-    direnv = find_direnv()
+    direnv = find_direnv() if allowing else None
     if allowing and direnv is None:
         raise EnvyardError(
             "there is no direnv to allow anything in",
             hint="install direnv (https://direnv.net), or leave `--allow` out; `shell.hook` does without it",
         )
-    chosen = direnv if allowing else None
-    outcomes = tuple(_set_up(workspace, project, chosen, dry_run) for project in projects)
-    return DirenvSetupResult(outcomes=outcomes, direnv=direnv, dry_run=dry_run)
+    outcomes = tuple(_set_up(workspace, project, direnv, dry_run) for project in projects)
+    return DirenvSetupResult(outcomes=outcomes, installed=direnv_installed(), dry_run=dry_run)
 
 
 def direnv_status(workspace: Workspace, projects: Sequence[Project]) -> DirenvStatus:

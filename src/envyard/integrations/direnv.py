@@ -50,6 +50,11 @@ class Direnv:
     version: str
 
 
+def direnv_installed() -> bool:
+    """Whether there is a direnv on PATH, without starting it."""
+    return shutil.which("direnv") is not None
+
+
 def find_direnv() -> Direnv | None:
     """The direnv on PATH, if it starts."""
     program = shutil.which("direnv")

@@ -99,7 +99,7 @@ def envrc_data(result: DirenvSetupResult) -> Data:
             }
             for one in result.outcomes
         ],
-        "direnv": result.direnv.version if result.direnv else None,
+        "installed": result.installed,
         "dry_run": result.dry_run,
     }
 
@@ -141,7 +141,7 @@ def _why(outcome: EnvrcOutcome) -> str:
 
 
 def _advice(result: DirenvSetupResult) -> str:
-    if result.direnv is None:
+    if not result.installed:
         return "direnv is not installed, so nothing loads these files yet; `invoke shell.hook bash` does without it"
     ours = [one for one in result.outcomes if one.action in (EnvrcAction.WRITTEN, EnvrcAction.UPDATED)]
     if ours and not result.dry_run and not all(one.allowed for one in ours):

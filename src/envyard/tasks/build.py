@@ -5,7 +5,6 @@ The engine is imported by the task that runs, not by `invoke --list`.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 
 from invoke.context import Context
@@ -43,6 +42,7 @@ def setup_all(
     An environment is built when it is missing, broken, or its lockfile changed;
     what is good is kept. One that fails stops none of the others.
     """
+    from envyard.integrations.direnv import direnv_installed
     from envyard.outcome import Options
     from envyard.tasks.work import Relock, set_up
 
@@ -53,7 +53,7 @@ def setup_all(
     workspace = workspace_here()
     options = Options(jobs=parse_jobs(jobs), frozen=frozen, replace_foreign=yes, dry_run=is_dry(context, dry_run))
     relock = Relock.ALL if upgrade else Relock.NONE
-    envrc = direnv or (not no_direnv and shutil.which("direnv") is not None)
+    envrc = direnv or (not no_direnv and direnv_installed())
     projects = select_projects(workspace, only, tag)
     return set_up(workspace, projects, options, relock=relock, envrc=envrc, json=json)
 
