@@ -61,7 +61,7 @@ def find_target(
     model, objection = _read(question)
     profile: Profile | None = None
     reasons: tuple[str, ...] = ()
-    if question.profile:
+    if question.profile or not question.model:
         profile, reasons = _named(workspace, question.profile), ("the caller named the profile",)
         objection = None
     elif objection is None and model is not None:

@@ -28,6 +28,7 @@ from kit.workspaces import WorkspaceKit
 
 STACK = ("torch", "transformers", "peft", "accelerate")
 CPU = "torch-cpu-transformers"
+CUDA = "torch-cu121-transformers"
 TORCH = """\
 import os
 
@@ -102,6 +103,11 @@ class ModelsKit:
         path.parent.mkdir(exist_ok=True)
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return path
+
+    def with_cuda(self) -> None:
+        """From now on the machine has a GPU, and a profile that demands CUDA."""
+        self.kit.env["ENVYARD_HARDWARE"] = "cuda:8.6:550.54.15"
+        self.profile(CUDA, cuda=True)
 
     def model(self, name: str = "llama", config: Mapping[str, Any] | None = None) -> Path:
         """A transformers model in the folder `models/<name>`."""
