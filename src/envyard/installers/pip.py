@@ -55,8 +55,9 @@ class Pip:
             requirements = _unlocked_requirements(plan)
             folder = definition.link.parent if definition.link else definition.root
         wheel = next(plan.seed_folder.glob("pip-*.whl"))
-        seed: list[str | Path] = [plan.python, f"{wheel}/pip", "install", "--no-index", "--no-deps", str(wheel)]
-        self._run(seed, plan.fixed_folder, work)
+        # `-m pip`, since `<wheel>/pip` refuses on Windows to install what it takes for the `pip.exe` that runs
+        seed: list[str | Path] = [plan.python, "-m", "pip", "install", "--no-index", "--no-deps", str(wheel)]
+        self._run(seed, plan.fixed_folder, work, {"PYTHONPATH": str(wheel)})
         pip: list[str | Path] = [plan.python, "-m", "pip", "install"]
         pip += [part for index in definition.indexes for part in ("--extra-index-url", index)]
         if requirements:
@@ -70,13 +71,16 @@ class Pip:
     def forget(self, packages: Sequence[str], work: Work) -> None:
         """Nothing to do: nothing of pip's cache is linked into environments."""
 
-    def _run(self, command: list[str | Path], folder: Path, work: Work) -> None:
+    def _run(
+        self, command: list[str | Path], folder: Path, work: Work, variables: Mapping[str, str] | None = None
+    ) -> None:
         environment = child_environment(
             {
                 "PIP_NO_INPUT": "1",
                 "PIP_DISABLE_PIP_VERSION_CHECK": "1",
                 "PIP_NO_COLOR": "1",
                 "PIP_PROGRESS_BAR": "off",
+                **(variables or {}),
             }
         )
         completed = work.run(
