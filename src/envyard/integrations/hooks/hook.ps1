@@ -14,7 +14,7 @@ function global:Invoke-EnvyardHook {
     $location = Get-Location
     $here = ''
     if ($location.Provider.Name -eq 'FileSystem') { $here = $location.ProviderPath }
-    if ("$stamp $here" -ne $global:EnvyardSeen) {
+    if ("$stamp $here" -cne $global:EnvyardSeen) {
         Find-EnvyardProject $here
         $global:EnvyardSeen = "$stamp $here"
     }
@@ -29,7 +29,7 @@ function global:Invoke-EnvyardHook {
     $wanted = ''
     if ($bin) { $wanted = "$stamp $bin" }
     # A new shell begins anew: its profile may have put other folders before ours.
-    if ($wanted -eq "$env:_envyard_active" -and $global:EnvyardBegun) { return }
+    if ($wanted -ceq "$env:_envyard_active" -and $global:EnvyardBegun) { return }
     $global:EnvyardBegun = $true
     Exit-EnvyardProject
     if ($bin) { Enter-EnvyardProject $bin $wanted }
