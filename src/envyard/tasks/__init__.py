@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
-from envyard.tasks import adopt, build, ci, direnv, inspect, models, profile_files, profiles, remove, shell
+from envyard.tasks import adopt, build, ci, direnv, ide, inspect, models, profile_files, profiles, remove, shell
 from envyard.tasks.names import accept_names
 
 
@@ -22,7 +22,9 @@ def _namespace() -> Collection:
     projects.__doc__ = "The projects of the monorepo."
     definitions = Collection("profiles", *profiles.COMMANDS, *profile_files.COMMANDS)
     definitions.__doc__ = "The definitions of shared environments, and what fits this machine."
-    return Collection(adopt.init, environments, projects, integration, direnv_files, shells, definitions)
+    editors = Collection("ide", *ide.COMMANDS)
+    editors.__doc__ = "Settings of editors."
+    return Collection(adopt.init, environments, projects, integration, direnv_files, shells, editors, definitions)
 
 
 namespace = _namespace()
