@@ -23,6 +23,7 @@ SKIPPED = frozenset(
 )
 """Folders that are never looked into, besides hidden ones and environments under any name."""
 
+_LEFT = {"venv", "__pycache__", "node_modules"}  # what no version control takes along
 _TEST_DEPTH = 8  # how deep below a project tests are looked for
 
 
@@ -68,6 +69,15 @@ def describe(root: Path, path: str) -> FoundProject:
     if problem:
         raise UsageError(f"`{path}` cannot be a project: it {problem}", hint="name a folder inside the workspace")
     return _Walk(root, (), ()).found(path)
+
+
+def is_there(folder: Path) -> bool:
+    """Whether a project still is in `folder`; an environment, caches and dot files alone are what git leaves of one."""
+    for _path, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if name not in _LEFT and not name.startswith(".")]
+        if any(not name.startswith(".") for name in files):
+            return True
+    return False
 
 
 def unsafe(places: Places, path: str) -> str:

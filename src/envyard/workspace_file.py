@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from envyard.configuration import read_toml
-from envyard.discovery import FoundProject
+from envyard.discovery import FoundProject, is_there
 from envyard.errors import ConfigurationInvalid
 from envyard.fields import invalid
 from envyard.naming import name_projects
@@ -99,7 +99,7 @@ def compare(root: Path, declared: Declared, found: Sequence[FoundProject]) -> tu
     by_path = {project.path.casefold(): project for project in found}
     known = {path.casefold() for path in declared.paths.values()}
     new = [project for project in found if not any(_is_in(project.path.casefold(), path) for path in known)]
-    gone = [key for key, path in declared.paths.items() if not (root / path).is_dir()]
+    gone = [key for key, path in declared.paths.items() if not is_there(root / path)]
     moved = _pairs({key: declared.paths[key] for key in gone}, new)
     changes = []
     for key, path in declared.paths.items():

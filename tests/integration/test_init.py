@@ -166,8 +166,10 @@ def test_new_moved_and_gone_projects_are_told_and_written_and_what_people_wrote_
     )
     text = text.replace("[projects.one]\n", '# about one\n[projects.one]\nenvironment = { A = "1" } # ours\n')
     small.write({"workspace.toml": text})
-    shutil.move(small.root / "deep" / "three", small.root / "three")
-    shutil.rmtree(small.root / "two")
+    shutil.copytree(small.root / "deep" / "three", small.root / "three")
+    for folder in ("deep/three", "two"):  # as git leaves it
+        (small.root / folder / "requirements.txt").unlink()
+        small.write({f"{folder}/venv/pyvenv.cfg": ""})
     small.write({"four/requirements.txt": "demo\n"})
 
     planned = small.envyard("init", "--dry-run")
@@ -376,6 +378,17 @@ def test_a_clone_with_nothing_but_python_sets_everything_up(small: Monorepo) -> 
 
 
 # --- accidents
+
+
+def test_mistakes_that_were_there_before_are_told_after_the_rest_is_done(small: Monorepo) -> None:
+    small.envyard("init")
+    text = small.read("workspace.toml").replace('path = "one"', 'path = "one"\ncolour = "red"')
+    small.write({"workspace.toml": text, "four/requirements.txt": ""})
+    done = small.envyard("init")
+    assert done.returncode == 2
+    assert "projects.one.colour: unknown key" in done.stderr
+    assert "changed  workspace.toml" in done.stdout
+    assert "four" in keys(small)
 
 
 def test_a_workspace_file_that_is_no_toml_is_left_alone(small: Monorepo) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from envyard.discovery import Discovery, describe, discover
+from envyard.discovery import Discovery, describe, discover, is_there
 from envyard.errors import UsageError
 
 
@@ -108,6 +108,23 @@ def test_projects_inside_a_project_are_told(tmp_path: Path) -> None:
     plant(tmp_path, "a/setup.py", "a/x/requirements.txt", "a/b/c/setup.py", "a/b/c/d/setup.py")
     (found,) = discover(tmp_path).projects
     assert found.nested == ("a/b/c", "a/x")
+
+
+@pytest.mark.parametrize(
+    ("tree", "there"),
+    [
+        pytest.param(["a/requirements.txt"], True, id="a file"),
+        pytest.param(["a/src/deep/x.py"], True, id="a file deep inside"),
+        pytest.param(
+            ["a/venv/bin/python", "a/tests/__pycache__/x.pyc", "a/.envrc", "a/.env"], False, id="what git leaves"
+        ),
+        pytest.param(["a/"], False, id="nothing"),
+        pytest.param([], False, id="no folder"),
+    ],
+)
+def test_whether_a_project_still_is_in_its_folder(tmp_path: Path, tree: list[str], there: bool) -> None:
+    plant(tmp_path, *tree)
+    assert is_there(tmp_path / "a") is there
 
 
 # --- trees that bite

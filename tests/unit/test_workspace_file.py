@@ -85,6 +85,7 @@ def test_notes_are_comments_inside_the_table() -> None:
 def root(tmp_path: Path) -> Path:
     for name in ("one", "two", "moved/three"):
         (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "file").touch()
     return tmp_path
 
 

@@ -16,7 +16,7 @@ from envyard.discovery import Discovery, discover
 from envyard.errors import UsageError
 from envyard.files import write_bytes
 from envyard.manifest import read_manifest
-from envyard.workspace import WORKSPACE_FILE, load_workspace
+from envyard.workspace import WORKSPACE_FILE
 from envyard.workspace_file import (
     UNDECLARED,
     Declared,
@@ -114,8 +114,7 @@ def plan_init(root: Path, *, scripts: str = "", envyard: str = "") -> InitPlan:
 def apply_init(plan: InitPlan) -> None:
     """Write what the plan says, each file in one step: whatever stops this leaves every file old or new.
 
-    Raises `StoreUnusable` for a disk that is full or cannot be written, and at the end `ConfigurationInvalid` where
-    `workspace.toml` had mistakes before.
+    Raises `StoreUnusable` for a disk that is full or cannot be written.
     """
     for file in plan.files:
         if file.action in (FileAction.NEW, FileAction.CHANGED):
@@ -123,7 +122,6 @@ def apply_init(plan: InitPlan) -> None:
     for file in plan.files:
         if file.action == FileAction.REMOVED:
             (plan.root / file.path).unlink(missing_ok=True)
-    load_workspace(plan.root)
 
 
 # --- parts of the plan

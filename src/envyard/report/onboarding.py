@@ -172,9 +172,10 @@ def _is_carried(file: FileChange, plan: InitPlan) -> bool:
 def _difference(file: FileChange, style: Style) -> list[str]:
     """The lines that go and come, with a little of what is around them."""
     old, new = ((data or b"").decode("utf-8", "replace").splitlines() for data in (file.old, file.new))
-    lines = []
+    lines: list[str] = []
     for line in list(difflib.unified_diff(old, new, lineterm="", n=2))[2:]:
         if line.startswith("@@"):
+            lines += [style.faint("  ...")] if lines else []
             continue
         paint = {"+": style.good, "-": style.bad}.get(line[0], style.faint)
         lines.append(paint(f"  {line}".rstrip()))

@@ -13,7 +13,7 @@ from envyard.process import environment_variable
 from envyard.report import write
 from envyard.report.text import Style, width_of
 from envyard.tasks.task import command, is_dry
-from envyard.workspace import find_workspace
+from envyard.workspace import find_workspace, load_workspace
 
 
 @command(
@@ -42,6 +42,8 @@ def init(
     if not dry:
         apply_init(plan)
     write(init_text(plan, Style.of(sys.stdout), width_of(sys.stdout), dry_run=dry))
+    if not dry:
+        load_workspace(root)  # says what else is wrong with a workspace.toml that was there before
     return 0
 
 
