@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from kit.disks import small_disk
 from kit.index import LocalIndex
 from kit.monorepo import Monorepo, messy_files, outcomes
 from kit.processes import wait_for
@@ -407,6 +408,23 @@ def test_a_workspace_file_that_cannot_be_added_to_is_left_alone(small: Monorepo)
     assert done.returncode == 2
     assert "written in a way that envyard cannot add to" in done.stderr
     assert small.snapshot() == before
+
+
+@pytest.mark.parametrize("free", [0, 12_288, 200_000], ids=["at once", "soon", "at the wheel"])
+def test_a_full_disk_leaves_each_file_old_or_new(small: Monorepo, free: int) -> None:
+    small.write({".gitignore": "*.log\n"})
+    with small_disk(small.root) as disk:
+        wanted = small.envyard("init", "--dry-run").stdout
+        disk.leave(free)
+        done = small.envyard("init")
+        assert done.returncode == 1
+        assert "no space left on the device" in done.stderr
+        assert small.read(".gitignore") in ("*.log\n", runner_files.with_ignored("*.log\n"))
+        names = [name for name in small.snapshot() if not name.endswith("requirements.txt")]
+        assert all(f" {name}" in wanted for name in names), "no half files under other names"
+        disk.resize(200_000_000)
+        assert small.envyard("init").returncode == 0
+        assert small.envyard("init").stdout.endswith("everything is as it should be\n")
 
 
 def test_ctrl_c_leaves_each_file_old_or_new(small: Monorepo, tmp_path: Path) -> None:
