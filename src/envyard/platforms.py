@@ -48,7 +48,7 @@ PLATFORMS = {
     )
 }
 
-HARDWARE = r"auto|cpu|mps|rocm(?::\d{1,2}\.\d{1,2})?|cuda(?::\d{1,2}\.\d(?::\d{3}(?:\.\d{1,3}){0,2})?)?"
+HARDWARE = r"auto|cpu|mps|rocm(?::[0-9]{1,2}\.[0-9]{1,2})?|cuda(?::[0-9]{1,2}\.[0-9](?::[0-9]{3}(?:\.[0-9]{1,3}){0,2})?)?"
 HARDWARE_WORDS = (
     "`auto`, `cpu`, `mps`, `rocm:6.1`, `cuda:8.9` (compute capability) or `cuda:8.9:550.54.15` (and driver)"
 )

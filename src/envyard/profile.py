@@ -106,7 +106,7 @@ QUANTIZATIONS: Mapping[str, str] = {
 }
 """Key word -> what people call it."""
 
-ACCELERATOR = r"cpu|mps|cu\d{3}|rocm\d{1,2}(?:\.\d{1,2}){0,2}"
+ACCELERATOR = r"cpu|mps|cu[0-9]{3}|rocm[0-9]{1,2}(?:\.[0-9]{1,2}){0,2}"
 ACCELERATOR_WORDS = "`cpu`, `mps`, a CUDA version such as `cu124` or a ROCm version such as `rocm6.2`"
 
 

@@ -32,9 +32,9 @@ from envyard.profile import (
 )
 from envyard.requirements import canonical_name
 
-_CAPABILITY = r"\d{1,2}\.\d"
+_CAPABILITY = r"[0-9]{1,2}\.[0-9]"
 _CAPABILITY_WORDS = "a compute capability such as `8.6`"
-_DRIVER = r"\d{3}(?:\.\d{1,3}){0,2}"
+_DRIVER = r"[0-9]{3}(?:\.[0-9]{1,3}){0,2}"
 _DRIVER_WORDS = "a driver version such as `525.60.13`"
 _MODULE = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"
 _INDEX = r"https?://[^\s/@]+(?:/[^\s@]*)?|file://[^\s]+"
@@ -106,6 +106,8 @@ def read_draft(table: Table, places: Places) -> Draft:
         each.finish()
     if "extends" in table and not draft.extends:
         table.mistake("extends", "is empty", expected="the name of another file in `profiles`, without `.toml`")
+    if draft.without and not draft.extends:
+        packages.mistake("without", "means nothing without `extends`")
     if draft.tested and not draft.tested_on:
         table.mistake("tested", "says nothing without `tested-on`", expected="on which system and hardware")
     if draft.tested_on and not draft.tested:
