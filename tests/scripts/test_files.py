@@ -28,7 +28,7 @@ def named(path: Path) -> str:
 
 
 def test_every_entry_point_exists_for_every_system() -> None:
-    for name in ("setup_all_envs", "run_tests"):
+    for name in ("setup_all_envs", "run_tests", "activate_env"):
         assert [(SCRIPTS / f"{name}{suffix}").is_file() for suffix in (".sh", ".ps1", ".bat")] == [True] * 3
 
 

@@ -12,7 +12,17 @@ import pytest
 
 from envyard.commands.direnv import EnvrcAction, EnvrcOutcome, direnv_status, setup_direnv
 from envyard.errors import EnvyardError
-from envyard.integrations.direnv import ENVRC, State, allow, envrc_lines, envrc_text, find_direnv, find_hook, read_state
+from envyard.integrations.direnv import (
+    ENVRC,
+    Direnv,
+    State,
+    allow,
+    envrc_lines,
+    envrc_text,
+    find_direnv,
+    find_hook,
+    read_state,
+)
 from envyard.project import Project, Workspace
 from envyard.workspace import load_workspace
 
@@ -224,7 +234,7 @@ def test_status_without_direnv_and_hook(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("SHELL", "/bin/zsh")
     workspace, _ = project_of(tmp_path)
     status = direnv_status(workspace, workspace.projects)
-    assert (status.direnv, status.hook, status.rows[0].state) == (None, "", State.MISSING)
+    assert (status.direnv, status.hook, status.own_hook, status.rows[0].state) == (None, "", "", State.MISSING)
 
 
 def test_a_file_that_is_not_what_envyard_writes_is_never_allowed(tmp_path: Path) -> None:
@@ -235,6 +245,19 @@ def test_a_file_that_is_not_what_envyard_writes_is_never_allowed(tmp_path: Path)
     (project.path / ENVRC).write_text("touch pwned\n", encoding="utf-8")
     with pytest.raises(EnvyardError, match="changed meanwhile"):
         allow(direnv, project.path / ENVRC, envrc_text(workspace, project))
+
+
+def test_a_file_that_changes_while_direnv_allows_it_is_denied_again(tmp_path: Path) -> None:
+    workspace, project = project_of(tmp_path)
+    file = project.path / ENVRC
+    file.write_text(envrc_text(workspace, project), encoding="utf-8")
+    program = tmp_path / "direnv"  # stands for direnv and for whoever edits the file at that moment
+    script = f'#!/bin/sh\necho "$1" >>\'{tmp_path}/calls\'\n[ "$1" = allow ] && echo export X=1 >>"$2"\nexit 0\n'
+    program.write_text(script, encoding="utf-8")
+    program.chmod(0o755)
+    with pytest.raises(EnvyardError, match="changed meanwhile"):
+        allow(Direnv(program=str(program), version="2"), file, envrc_text(workspace, project))
+    assert (tmp_path / "calls").read_text("utf-8").split() == ["allow", "deny"]
 
 
 @pytest.mark.parametrize(

@@ -84,10 +84,12 @@ class EnvrcStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirenvStatus:
-    """`direnv` None: not installed. `hook`: where the shell is told to call it, or "" when nothing was found."""
+    """`direnv` None: not installed. `hook`: where the shell is told to call it, or "" when nothing was found;
+    `own_hook`: the same for `shell.hook`."""
 
     direnv: Direnv | None
     hook: str
+    own_hook: str
     rows: tuple[EnvrcStatus, ...]
 
 
@@ -125,7 +127,7 @@ def direnv_status(workspace: Workspace, projects: Sequence[Project]) -> DirenvSt
         )
         for project in projects
     )
-    return DirenvStatus(direnv=direnv, hook=find_hook("direnv"), rows=rows)
+    return DirenvStatus(direnv=direnv, hook=find_hook("direnv"), own_hook=find_hook("shell.hook"), rows=rows)
 
 
 def _set_up(workspace: Workspace, project: Project, direnv: Direnv | None, dry_run: bool) -> EnvrcOutcome:

@@ -187,19 +187,19 @@ def _run(direnv: Direnv, word: str, file: Path) -> None:
 # --- its hook
 
 
-def find_hook(name: str) -> str:
-    """Where the person's shell is told to call `name` (direnv, envyard): a start-up file, `this shell`, or "".
+def find_hook(word: str) -> str:
+    """Where the person's shell is told to call a hook: a start-up file that says `word`, `this shell`, or "".
 
     A guess from the text of the usual files: only the shell itself knows.
     """
-    if name == "direnv" and environment_variable("DIRENV_DIFF"):
+    if word == "direnv" and environment_variable("DIRENV_DIFF"):
         return "this shell"
     for file in _startup_files():
         try:
             lines = file.read_text("utf-8", "replace").splitlines()
         except OSError:
             continue
-        if any(re.search(rf"\b{name}\b", line) for line in lines if not line.lstrip().startswith("#")):
+        if any(re.search(rf"\b{re.escape(word)}\b", line) for line in lines if not line.lstrip().startswith("#")):
             return str(file)
     return ""
 

@@ -75,7 +75,9 @@ def status_text(status: DirenvStatus, root: Path, style: Style, width: int | Non
         for row in status.rows
     ]
     head = [f"installed:  {version}", f"hooked:     {hook}"]
-    if status.direnv and not status.hook:
+    if status.own_hook:
+        head.append(f"shell.hook: in {status.own_hook}")
+    if status.direnv and not status.hook and not status.own_hook:
         head.append(f"            add `{_hook_line()}` to the start-up file of your shell")
     if not rows:
         return "\n".join(head)
@@ -108,6 +110,7 @@ def status_data(status: DirenvStatus) -> Data:
     return {
         "installed": status.direnv.version if status.direnv else None,
         "hooked": status.hook or None,
+        "shell_hook": status.own_hook or None,
         "projects": [
             {
                 "key": row.key,

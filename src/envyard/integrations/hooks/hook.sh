@@ -18,7 +18,7 @@ _envyard_hook() {
 _envyard_follow() {
     if [ -n "${ZSH_VERSION-}" ]; then emulate -L sh; fi
     if command -v _direnv_hook >/dev/null; then return 0; fi # the two would undo each other's work
-    local stamp='' bin='' wanted=''
+    local stamp='' bin='' wanted='' IFS=' '
     if [ -r "$_envyard_index" ]; then IFS= read -r stamp <"$_envyard_index"; fi
     if [ "$stamp $PWD" != "$_envyard_seen" ]; then
         _envyard_find "$(builtin pwd -P 2>/dev/null)"
