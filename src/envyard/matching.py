@@ -88,7 +88,9 @@ def choose_profile(
     warnings = [*best.warnings]
     if best.profile.serves.accelerator == "cpu" and hardware.kind != "cpu":
         reasons = [match for match in able if match.profile is not best.profile and not match.fits]
-        why = "; ".join(f"{match.profile.key}: {match.reasons[0]}" for match in reasons) or "no profile for this uses it"
+        why = (
+            "; ".join(f"{match.profile.key}: {match.reasons[0]}" for match in reasons) or "no profile for this uses it"
+        )
         warnings.append(f"runs on the CPU although there is a GPU ({why})")
     return Choice(
         profile=best.profile,
@@ -161,10 +163,18 @@ def _nearest(able: Sequence[Match], hardware: Hardware) -> list[Match]:
         nearest = max(lower, default=None)
         chosen = [match for match in near if nearest in match.profile.serves.compute_capabilities]
         below = capability_text(nearest) if nearest else ""
-        why = f"no profile lists compute capability {capability_text(here)}: this one is for {below}, the nearest lower"
+        why = f"{_why_none(able, here)}: this one is for {below}, the nearest lower"
         if nearest is not None and nearest[0] != here[0]:
             why += "; its libraries may have no code for this GPU"  # binaries run within one major version only
     return [replace(match, fits=True, near=True, reasons=(why,), warnings=(*match.warnings, why)) for match in chosen]
+
+
+def _why_none(able: Sequence[Match], here: tuple[int, int]) -> str:
+    """Why no profile that lists the compute capability can be taken."""
+    listing = [match for match in able if here in match.profile.serves.compute_capabilities]
+    if not listing:
+        return f"no profile lists compute capability {capability_text(here)}"
+    return "; ".join(f"{match.profile.key} {', '.join(match.reasons)}" for match in listing)
 
 
 def _can_run(profile: Profile, quantization: str) -> bool:
@@ -172,11 +182,11 @@ def _can_run(profile: Profile, quantization: str) -> bool:
     return not quantization or quantization == own or quantization in BACKENDS[profile.serves.backend].built_in
 
 
-def _order(match: Match, quantization: str) -> tuple[bool, bool, int, str]:
+def _order(match: Match, quantization: str) -> tuple[bool, int, int, str]:
     serves = match.profile.serves
-    more_than_needed = serves.quantization not in ("", quantization) or (not quantization and bool(serves.quantization))
+    surplus = 0 if serves.quantization == quantization else 1 if not serves.quantization else 2
     version = int("".join(each for each in serves.accelerator if each.isdecimal()) or 0)
-    return (serves.accelerator == "cpu", more_than_needed, -version, match.profile.key)
+    return (serves.accelerator == "cpu", surplus, -version, match.profile.key)
 
 
 def _none_fits(profiles: Sequence[Profile], backend: str, quantization: str, able: Sequence[Match]) -> ProfileNotFound:
