@@ -152,6 +152,15 @@ def test_every_target_counts(index: LocalIndex, tmp_path: Path) -> None:
     assert found.contradictions[0].target == windows
 
 
+def test_python_of_the_target_counts_and_not_that_of_envyard(index: LocalIndex, tmp_path: Path) -> None:
+    index.add("young", "2.0", requires_python=">=3.13")
+    index.add("young", "1.9", requires_python=">=3.9")
+    assert relaxation(tmp_path, ["young==2.0"], Target(python="3.13", platform="linux-x86_64")).changes == ()
+    found = relaxation(tmp_path, ["young==2.0"], Target(python="3.10", platform="linux-x86_64"))
+    assert changes(found) == {"young==2.0": "young==1.9.*"}
+    assert "young 2.0 needs Python >=3.13" in found.contradictions[0].reasons
+
+
 def test_package_that_is_not_there_is_no_matter_of_versions(stack: LocalIndex, tmp_path: Path) -> None:
     found = relaxation(tmp_path, ["torch==2.1.0", "nosuch==1.0"])
     assert not found.found
