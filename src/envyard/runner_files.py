@@ -93,10 +93,16 @@ def wrote(data: bytes) -> bool | None:
     return None if found is None else found[1].decode() == _digest(data[: found.start()])
 
 
-def with_ignored(text: str) -> str:
-    """A `.gitignore` with the lines that envyard needs; what it says already stays."""
+def with_ignored(text: str, scripts: str = "scripts") -> str:
+    """A `.gitignore` with the lines that envyard needs; what it says already stays.
+
+    Where wheels are ignored, that of envyard in the folder `scripts` is not.
+    """
     there = {line.strip() for line in text.splitlines()}
     missing = [line for line, others in _IGNORED if there.isdisjoint(others)]
+    carried = f"!/{scripts}/envyard-*.whl"
+    if "*.whl" in there and carried not in there:
+        missing.append(carried)
     if not missing:
         return text
     end = "\r\n" if "\r\n" in text else "\n"

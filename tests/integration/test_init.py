@@ -365,6 +365,21 @@ def test_usage_errors_write_nothing(small: Monorepo, words: list[str], said: str
     assert small.snapshot() == before
 
 
+def test_a_folder_without_projects_is_left_alone(small: Monorepo) -> None:
+    (small.root / "empty").mkdir()
+    done = small.envyard("init", "empty")
+    assert done.returncode == 2
+    assert "there is no project in" in done.stderr
+    assert os.listdir(small.root / "empty") == []
+
+
+def test_a_part_of_a_repository_is_told_to_be_one(small: Monorepo) -> None:
+    (small.root / ".git").mkdir()
+    done = small.envyard("init", "--dry-run", cwd=small.root / "deep")
+    assert f"note: deep: is a part of the repository `{small.root}`" in done.stdout
+    assert "note:" not in small.envyard("init", "--dry-run").stdout
+
+
 @pytest.mark.network
 def test_a_clone_with_nothing_but_python_sets_everything_up(small: Monorepo) -> None:
     small.envyard("init")

@@ -29,6 +29,7 @@ def test_what_follows_the_mark_is_a_change() -> None:
         pytest.param("venv/\n.envs/\n.nox/", ["venv"], id="a slash does not match a link"),
         pytest.param("  venv  \n.envs\n/.nox\n", [".nox"], id="spaces"),
         pytest.param("venv\n.envs\n.nox\n", [], id="all there"),
+        pytest.param("venv\n.envs\n.nox\n*.whl\n", ["!/scripts/envyard-*.whl"], id="wheels are ignored"),
     ],
 )
 def test_gitignore_gets_what_is_missing(before: str, added: list[str]) -> None:

@@ -330,6 +330,10 @@ MISTAKES = {
         "[workspace]\nplatforms = [] #!",
         f"workspace.platforms: is empty; {PLATFORM}",
     ),
+    "exclude is no list": (
+        '[workspace]\nexclude = "archive/*" #!',
+        "workspace.exclude: is the text `archive/*`; expected a list of text",
+    ),
     "tag with a space": ('[projects.alpha]\ntags = ["a b"] #!', f"projects.alpha.tags[0]: `a b` is not valid{TAG}"),
     "tag twice": ('[projects.alpha]\ntags = ["a", "b", "a"] #!', "projects.alpha.tags[2]: `a` is listed twice"),
     "bad extra": (

@@ -93,9 +93,15 @@ def plan_init(root: Path, *, scripts: str = "", envyard: str = "") -> InitPlan:
         exclude=declared.exclude if declared else (),
         skip=[*skip, declared.store if declared else ".envs"],
     )
+    if declared is None and not found.projects:
+        raise UsageError(
+            f"there is no project in `{root}`: no folder with a requirements.txt, pyproject.toml or setup.py",
+            hint="go to the top folder of the monorepo, then run this again",
+            details=found.notes,
+        )
     changes, workspace = _workspace_file(root, declared, found)
     files = [
-        _gitignore(root),
+        _gitignore(root, scripts),
         workspace,
         _runner(root, "noxfile.py", runner_files.NOXFILE, scripts),
         _runner(root, "tasks.py", runner_files.TASKS, scripts),
@@ -106,7 +112,7 @@ def plan_init(root: Path, *, scripts: str = "", envyard: str = "") -> InitPlan:
         first=declared is None,
         projects=changes,
         files=(*files, *machinery),
-        notes=(*found.notes, *problems),
+        notes=(*found.notes, *problems, *(_repository_above(root) if declared is None else ())),
         scripts=scripts,
     )
 
@@ -134,6 +140,13 @@ def _refuse_homes(root: Path) -> None:
         raise UsageError(f"`{root}` is no monorepo", hint="go to the top folder of the monorepo, then run this again")
 
 
+def _repository_above(root: Path) -> Iterator[str]:
+    """A note where the current folder is only a part of a repository: most often somebody forgot to go up."""
+    above = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
+    if above not in (root, Path.home()):
+        yield f"{root.name}: is a part of the repository `{above}`; go there to make all of it a workspace"
+
+
 def _workspace_file(
     root: Path, declared: Declared | None, found: Discovery
 ) -> tuple[tuple[ProjectChange, ...], FileChange]:
@@ -147,10 +160,11 @@ def _workspace_file(
     return changes, _change(root, WORKSPACE_FILE, changed_text(declared, changes, root).encode(), ours=True)
 
 
-def _gitignore(root: Path) -> FileChange:
+def _gitignore(root: Path, scripts: str) -> FileChange:
     old = _read(root / ".gitignore")
     text = (old or b"").decode("utf-8", "surrogateescape")
-    return _change(root, ".gitignore", runner_files.with_ignored(text).encode("utf-8", "surrogateescape"), ours=True)
+    new = runner_files.with_ignored(text, scripts)
+    return _change(root, ".gitignore", new.encode("utf-8", "surrogateescape"), ours=True)
 
 
 def _runner(root: Path, name: str, template: str, scripts: str) -> FileChange:

@@ -28,11 +28,6 @@ def init_text(plan: InitPlan, style: Style, width: int | None, *, dry_run: bool)
     same = len(plan.projects) - len(changed)
     if same:
         lines += [f"{count(same, 'project')} as before", ""]
-    elif not plan.projects:
-        lines += hanging(
-            "", "no projects were found: no folder with requirements.txt, pyproject.toml or setup.py", width
-        )
-        lines.append("")
     lines += _notes([*plan.notes, *_nested(plan.projects, shown)], style, width)
     lines += _files(plan, style, width, dry_run=dry_run)
     lines += [*_by_hand(plan.files, width), *_end(plan, style, width, dry_run=dry_run)]
