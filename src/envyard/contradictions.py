@@ -58,7 +58,7 @@ class Examination:
 
     @property
     def resolves(self) -> bool:
-        return not self.relaxation.contradictions
+        return self.relaxation.found and not self.relaxation.contradictions
 
 
 def question_for(

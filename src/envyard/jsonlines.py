@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -30,16 +31,9 @@ def read_json(file: Path, name: str, *, reference: str = "") -> Document:
     """
     text = _text(file, name)
     problems = Problems(str(file), name, partial(key_lines, text), reference=reference)
-    twice: list[str] = []
 
     def pairs(items: list[tuple[str, object]]) -> dict[str, object]:
-        found: dict[str, object] = {}
-        for key, value in items:
-            if key in found:
-                twice.append(key)
-            if value is not None:
-                found[key] = value
-        return found
+        return {key: value for key, value in items if value is not None}
 
     try:
         values = json.loads(text, parse_float=WrittenFloat, parse_int=str, object_pairs_hook=pairs)
@@ -49,14 +43,23 @@ def read_json(file: Path, name: str, *, reference: str = "") -> Document:
         raise invalid(str(file), [f"{name}: is nested too deeply"], reference=reference) from error
     if not isinstance(values, dict):
         raise invalid(str(file), [f"{name}:1: is no object `{{...}}`"], reference=reference)
-    for key in twice:
-        problems.add((key,), "is there twice, so one of the two would be lost")
+    seen: set[Location] = set()
+    for location, _line in _places(text):
+        if location in seen:
+            problems.add(location, "is there twice, so one of the two would be lost")
+        seen.add(location)
     return Document({key: _as_written(value) for key, value in values.items()}, problems, text)
 
 
 def key_lines(text: str) -> dict[Location, int]:
-    """The line of each key and list element of a valid JSON text."""
+    """The line of each key and list element of a valid JSON text; of a key that is there twice, the first."""
     found: dict[Location, int] = {}
+    for location, line in _places(text):
+        found.setdefault(location, line)
+    return found
+
+
+def _places(text: str) -> Iterator[tuple[Location, int]]:
     path: list[str | int] = []
     is_list: list[bool] = []
     key: str | None = None
@@ -73,15 +76,15 @@ def key_lines(text: str) -> dict[Location, int]:
                 path[-1] = int(path[-1]) + 1
             key = None
         elif part != ":":
-            if is_list and not is_list[-1] and key is None:
-                key = str(json.loads(part))
-                path[-1] = key
-            found.setdefault(tuple(path), line)
+            is_key = bool(is_list) and not is_list[-1] and key is None
+            if is_key:
+                path[-1] = key = str(json.loads(part))
+            if is_key or not is_list or is_list[-1]:
+                yield tuple(path), line
             if part in "{[":
                 is_list.append(part == "[")
                 path.append(0 if part == "[" else "")
                 key = None
-    return found
 
 
 def _text(file: Path, name: str) -> str:

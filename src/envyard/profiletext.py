@@ -5,6 +5,7 @@ Everything else of an existing file stays as it is: comments, order, spaces.
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tomlkit.items import Array, Table
 
 _INDENT = "    "
+_STRING = re.compile(r"""'[^']*'|"(?:[^"\\]|\\.)*\"""")
 
 
 def toml_of(
@@ -33,13 +35,13 @@ def toml_of(
     import tomlkit  # 60 ms, and only to write profiles
 
     document = tomlkit.document()
-    document.add(tomlkit.comment(f"Imported from {profile.file.name}" + _named(profile.profile_id)))
+    document.add(tomlkit.comment(f"Imported from {_one_line(profile.file.name)}{_named(profile.profile_id)}"))
     tested = profile.tested and not changes
-    described = f"{profile.architecture} ({', '.join(profile.gpu_examples)})" if profile.gpu_examples else ""
-    _put(document, "description", described or profile.architecture)
+    examples = f" ({', '.join(profile.gpu_examples)})" if profile.gpu_examples else ""
+    _put(document, "description", _one_line(f"{profile.architecture}{examples}"))
     if tested:
         document["tested"] = True
-        document["tested-on"] = list(profile.tested_on) or [f"not said in {profile.file.name}"]
+        document["tested-on"] = [_one_line(text) for text in profile.tested_on] or ["not said where"]
     _put(document, "notes", _notes(profile, tested))
     document["serves"] = _serves(profile, platforms)
     python = tomlkit.table()
@@ -82,8 +84,8 @@ def relaxed_text(text: str, changes: Sequence[Change], comments: Mapping[str, st
         packages["requirements"] = tomlkit.array()
     _one_a_line(packages)
     text = tomlkit.dumps(document)
-    own = {package_of(line): line for line in tomllib.loads(text)["packages"]["requirements"]}
-    inherited = [change for change in changes if change.before not in own.values()]
+    own = tomllib.loads(text)["packages"]["requirements"]
+    inherited = [change for change in changes if change.before not in own]
     document = tomlkit.parse(text)
     array: Any = document["packages"]["requirements"]
     for change in inherited:
@@ -118,7 +120,12 @@ def comments_of(relaxation: Relaxation) -> dict[str, str]:
 
 
 def _named(profile_id: str) -> str:
-    return f', hardware profile "{profile_id}".' if profile_id.isprintable() and profile_id else "."
+    return f', hardware profile "{_one_line(profile_id)}".' if profile_id else "."
+
+
+def _one_line(text: str) -> str:
+    """For a comment or a key that takes one line."""
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
 
 
 def _notes(profile: JsonProfile, tested: bool) -> str:
@@ -183,13 +190,13 @@ def _replaced(text: str, change: Change, comment: str) -> str:
     lines = text.split("\n")
     line = lines[number].rstrip("\r")
     ending = lines[number][len(line) :]
-    for quote in ('"', "'"):
-        old = f"{quote}{change.before}{quote}"
-        if line.count(old) == 1:
-            new = f"{quote}{change.after}{quote}" if quote not in change.after else f'"{change.after}"'
-            head, _, tail = line.partition(old)
+    for written in _STRING.finditer(line):
+        if tomllib.loads(f"x = {written[0]}")["x"] == change.before:
+            plain = written[0][0] == "'" and "'" not in change.after
+            new = f"'{change.after}'" if plain else json.dumps(change.after, ensure_ascii=False)
+            tail = line[written.end() :].rstrip()
             behind = f" ({comment})" if "#" in tail else f"  # {comment}"
-            lines[number] = f"{head}{new}{tail.rstrip()}{behind}{ending}"
+            lines[number] = f"{line[: written.start()]}{new}{tail}{behind}{ending}"
             return "\n".join(lines)
     raise _unwritable(change)
 

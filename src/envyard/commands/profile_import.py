@@ -77,7 +77,7 @@ def import_profile(
     if check:
         examination, unchecked = _examine(workspace.root, profile, name, platforms, listener, cancellation)
     relaxation = examination.relaxation if examination else None
-    refused = relaxation is not None and bool(relaxation.contradictions) and not (relax and relaxation.found)
+    refused = examination is not None and not examination.resolves and not (relax and examination.relaxation.found)
     changes = {one.before: one for one in relaxation.changes} if relaxation and relax else {}
     text = toml_of(profile, changes, comments_of(relaxation) if relaxation and relax else {}, platforms)
     _check_text(text, name)

@@ -88,7 +88,7 @@ def _examination(found: Examination, where: Where, style: Style, width: int | No
     targets = " and ".join(str(target) for target in found.question.targets)
     asked = f"checked for {targets}, {count(relaxation.runs, 'run')} of the resolver"
     lines = []
-    if found.resolves and relaxation.found:
+    if found.resolves:
         lines += hanging("", f"{style.good('the requirements resolve')} ({asked})", width)
     else:
         lines += hanging("", f"{style.bad('the requirements contradict each other')} ({asked})", width)
