@@ -39,10 +39,9 @@ def hook_text(shell: str) -> str:
             f"there is no hook for the shell `{shell}`",
             hint=f"the shells are {', '.join(SHELLS[:-1])} and {SHELLS[-1]}",
         )
-    index = str(index_file())
     if shell == "pwsh":
-        escaped = index.replace("'", "''")
-        return f"$global:EnvyardIndex = '{escaped}'\n{_source('hook.ps1')}"
+        return _source("hook.ps1")
+    index = str(index_file())
     if shell == "fish":
         escaped = index.replace("\\", "\\\\").replace("'", "\\'")
         return f"set -g _envyard_index '{escaped}'\n{_source('hook.fish')}"

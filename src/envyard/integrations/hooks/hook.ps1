@@ -1,5 +1,14 @@
 # envyard's hook for Windows PowerShell 5.1 and newer; hook.sh says what the variables hold.
 
+# Where `index_file` of shells.py has it. Not written in by envyard: the console may not know the letters of the path.
+if ([IO.Path]::DirectorySeparatorChar -eq '\') {
+    $global:EnvyardIndex = "$env:LOCALAPPDATA"
+    if (-not $global:EnvyardIndex) { $global:EnvyardIndex = [IO.Path]::Combine($HOME, 'AppData', 'Local') }
+} else {
+    $global:EnvyardIndex = "$env:XDG_STATE_HOME"
+    if (-not $global:EnvyardIndex) { $global:EnvyardIndex = [IO.Path]::Combine($HOME, '.local', 'state') }
+}
+$global:EnvyardIndex = [IO.Path]::Combine($global:EnvyardIndex, 'envyard', 'projects')
 $global:EnvyardSeen = ''
 $global:EnvyardFound = ''
 $global:EnvyardBegun = $false
