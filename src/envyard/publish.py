@@ -19,6 +19,7 @@ from pathlib import Path
 from envyard.environment import COMMIT_FILE, Environment
 from envyard.errors import ForeignEnvironment
 from envyard.files import storage_errors
+from envyard.longpath import copy_tree
 from envyard.store import Store
 
 REPLACED = "replaced"  # in the store: what `--yes` took from its place, until `envs.prune` finds it a week later
@@ -204,31 +205,9 @@ def _copy(source: Path, target: Path) -> None:
     """Copy a generation, by hard links where the device allows, its commit file last."""
     target.mkdir()
     (target / _COPYING).touch()
-
-    # no `shutil.copytree`: it goes on after an error, and forgets which it was
-    for folder, folders, names in os.walk(source, onerror=_raise):
-        into = os.path.join(target, os.path.relpath(folder, source))
-        for name in folders:
-            if os.path.islink(os.path.join(folder, name)):
-                os.symlink(os.readlink(os.path.join(folder, name)), os.path.join(into, name))
-            else:
-                os.mkdir(os.path.join(into, name))
-        for name in names:
-            if folder != str(source) or name != COMMIT_FILE:
-                _link_or_copy(os.path.join(folder, name), os.path.join(into, name))
+    copy_tree(source, target, without=(COMMIT_FILE,))
     shutil.copyfile(source / COMMIT_FILE, target / COMMIT_FILE)
     (target / _COPYING).unlink()
-
-
-def _raise(error: OSError) -> None:
-    raise error
-
-
-def _link_or_copy(source: str, target: str) -> None:
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except (OSError, NotImplementedError):
-        shutil.copy2(source, target, follow_symlinks=False)
 
 
 def _remove_ours(store: Store, path: Path) -> None:
