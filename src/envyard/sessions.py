@@ -155,6 +155,7 @@ def _run_tests(session: nox.Session, workspace: Workspace, project: Project, rep
     with take_lease(store, Kind.PROJECT, project.key) as lease, session.chdir(project.test_folder):
         store.touch(Kind.PROJECT, project.key)
         variables = activated(lease.environment, project.environment)
+        variables.pop(REPORTS_VARIABLE, None)  # tests that start nox themselves write no reports over this one
         name, *arguments = project.test_command
         program = shutil.which(name, path=variables["PATH"])
         if program is None:

@@ -147,6 +147,13 @@ def test_an_install_by_a_pyproject_is_a_dependency(workspace: Workspace, text: s
     assert depends_on(workspace, client) == {"model": "installs"}
 
 
+def test_a_test_requirement_may_be_a_project_too(workspace: Workspace) -> None:
+    text = WORKSPACE + 'test-requirements = ["model @ file:projects/Model"]\n'
+    write(workspace.root / "workspace.toml", text)
+    changed = load_workspace(workspace.root)
+    assert depends_on(changed, changed.projects[-1]) == {"model": "installs"}
+
+
 @pytest.mark.parametrize(
     "line", ["model", "git+https://example.invalid/projects/Model", "-e git+https://example.invalid/x", "-e projects"]
 )

@@ -109,6 +109,8 @@ def _requirement_paths(project: Project) -> list[Path]:
 
 def _local_installs(workspace: Workspace, project: Project) -> Iterator[Path]:
     """Folders that the requirements install from: `-e ../Model`, `./Model`, `model @ file:../Model`, uv's sources."""
+    for named in _paths_in_lines(project.test_requirements):
+        yield workspace.root / named
     for path in [*_requirement_paths(project), *([project.path / "pyproject.toml"] if project.editable else [])]:
         try:
             text = path.read_text(encoding="utf-8-sig")

@@ -75,7 +75,7 @@ def commands_of(workspace: Workspace) -> Commands:
         return Commands(
             install="",
             nox=f"{bootstrap} run-tests",
-            python=f'"$({bootstrap} --tools-only)"',
+            python=f"\"$({bootstrap} --tools-only | tr -d '\\r')\"",  # Windows ends the line with it
             powershell_python=f"& (({bootstrap} --tools-only) | Select-Object -Last 1)",
         )
     return Commands(
