@@ -19,7 +19,7 @@ _HARDWARE = "Look at this hardware in place of what is found: cpu, mps, rocm:6.1
 def list_(_context: Context, hardware: str = "", json: bool = False) -> int:
     """List the profiles: what each serves, and whether it fits this machine.
 
-    `environment` is the health of the shared environment that was made of it here,
+    `environment` is the health of the shared environment that was made of it;
     `nearly` says that only the compute capability is not listed.
     """
     from envyard.commands.profiles import list_profiles
