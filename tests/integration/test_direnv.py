@@ -288,6 +288,21 @@ def test_only_what_envyard_wrote_is_allowed_and_only_while_it_is_unchanged(kit: 
     assert loaded(kit, "classification") == {}
 
 
+def test_the_lines_that_are_shown_are_those_to_add(kit: WorkspaceKit) -> None:
+    """Also by the `envyard` command, which calls itself `envyard` in messages, where the lines say `invoke`."""
+    file = kit.project("client") / ".envrc"
+    file.write_text("use nix\n", encoding="utf-8")
+    (kit.root / "tasks.py").touch()
+    try:
+        said = kit.run("direnv.setup", "client", check=True).stdout
+        lines = [line.removeprefix("    ") for line in said.splitlines() if line.startswith("    ")]
+        assert "    log_status 'no environment here yet, type: invoke envs.setup client'" in lines
+        file.write_text("\n".join(["use nix", *lines, ""]), encoding="utf-8")
+        assert statuses(kit)["client"][0] == "added by hand"
+    finally:
+        (kit.root / "tasks.py").unlink()
+
+
 def test_a_project_without_a_file_is_missing_also_inside_one_that_has_it(kit: WorkspaceKit) -> None:
     need("direnv")
     kit.run("direnv.setup", "client", "--allow", check=True)

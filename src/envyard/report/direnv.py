@@ -9,6 +9,7 @@ from typing import Any
 from envyard.commands.direnv import DirenvSetupResult, DirenvStatus, EnvrcAction, EnvrcOutcome, EnvrcStatus
 from envyard.integrations.direnv import Permission, State
 from envyard.process import environment_variable
+from envyard.report import as_typed
 from envyard.report.data import error_data
 from envyard.report.table import Column, table
 from envyard.report.tables import relative
@@ -38,7 +39,7 @@ def envrc_text(result: DirenvSetupResult, root: Path, style: Style, width: int |
     if skipped:
         lines += ["", *hanging("not set, since it means something to shells: ", ", ".join(skipped), width)]
     advice = _advice(result)
-    return "\n".join([*lines, *(["", *hanging("", advice, width)] if advice else [])])
+    return "\n".join([*lines, *(["", *hanging("", as_typed(advice), width)] if advice else [])])
 
 
 def envrc_notice(result: DirenvSetupResult) -> str:

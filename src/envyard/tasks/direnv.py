@@ -38,7 +38,7 @@ def setup(
 
         write(as_json(envrc_data(result)))
     else:
-        write(as_typed(envrc_text(result, workspace.root, Style.of(sys.stdout), width_of(sys.stdout))))
+        write(envrc_text(result, workspace.root, Style.of(sys.stdout), width_of(sys.stdout)))
         for outcome in result.outcomes:
             if outcome.error is not None:
                 complain(f"\n{render_error(outcome.error)}")
