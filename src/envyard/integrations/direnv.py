@@ -213,4 +213,4 @@ def _startup_files() -> list[Path]:
         return [zsh / ".zshrc", zsh / ".zshenv", zsh / ".zprofile"]
     if shell == "fish":
         return [fish / "config.fish", *sorted(fish.glob("conf.d/*.fish"))]
-    return [home / ".bashrc", home / ".bash_profile", home / ".profile", Path("/etc/bash.bashrc")]
+    return [home / ".bashrc", home / ".bash_profile", home / ".profile"]
