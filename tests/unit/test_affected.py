@@ -63,6 +63,9 @@ def write(path: Path, text: str) -> None:
     [
         pytest.param("README.md", {}, id="nobody's file"),
         pytest.param("projects/README.md", {}, id="beside the projects"),
+        pytest.param("projects/Model/venv", {}, id="the link to an environment"),
+        pytest.param("projects/Model/venv/lib/x.py", {}, id="an environment that is a copy"),
+        pytest.param(".envs/g/00000000/env.json", {}, id="the store"),
         pytest.param("projects/Modelling/x.py", {}, id="a folder that begins alike"),
         pytest.param("projects/Sources/a/b.py", {"sources": "own files: projects/Sources/a/b.py"}, id="own file"),
         pytest.param(

@@ -41,6 +41,7 @@ _SHOWN = 3  # names of files in one reason
 
 def affected_projects(workspace: Workspace, changed: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Key -> reasons of each affected project. `changed` are paths relative to the workspace, with `/`."""
+    changed = _without_environments(workspace, changed)
     suite = [name for name in changed if name in SUITE_FILES or _is_own_source(workspace, name)]
     if suite:
         reason = f"the suite's own configuration: {_some(suite)}"
@@ -60,6 +61,13 @@ def depends_on(workspace: Workspace, project: Project) -> dict[str, str]:
         if key is not None:
             why.setdefault(key, "installs")
     return why
+
+
+def _without_environments(workspace: Workspace, changed: Sequence[str]) -> list[str]:
+    """Without what envyard itself makes; git names it where nobody told it to ignore that."""
+    made = [_relative(path, workspace.root) for path in (workspace.store, *(one.link for one in workspace.projects))]
+    inside = tuple(f"{path}/" for path in made)
+    return [name for name in changed if name not in made and not name.startswith(inside)]
 
 
 def _reasons(workspace: Workspace, project: Project, changed: Sequence[str]) -> Iterator[str]:
