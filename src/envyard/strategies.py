@@ -144,6 +144,7 @@ class Resolution:
         options = Options(force=self._rebuild, update=self.wishes.update)
         self._rebuild = False
         try:
+            self._refuse_contradictions(definition)
             environment = ensure(
                 self.store, definition, options=options, listener=self.listener, cancellation=self.cancellation
             )
@@ -161,6 +162,20 @@ class Resolution:
         forget_failure(self.store, self.key)
         self.say(f"using the shared environment `{self.key}` for {self.target.name} ({environment.generation})")
         return self._answer(Source.SHARED, environment, judgement)
+
+    def _refuse_contradictions(self, definition: Definition) -> None:
+        """Before anything is downloaded. Who waits for somebody else's build leaves it to them."""
+        if self.target.profile is None or being_built(self.store, Kind.PROFILE, self.key):
+            return
+        from envyard.contradictions import refuse_contradictions  # the resolver, and only to build
+
+        refuse_contradictions(
+            self.target.profile,
+            root=definition.root,
+            store=self.store.root,
+            listener=self.listener,
+            cancellation=self.cancellation,
+        )
 
     def _previous(self) -> EnvSpec | None:
         definition = self.target.definition

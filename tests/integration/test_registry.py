@@ -43,7 +43,7 @@ def test_first_call_builds_the_shared_environment_and_says_so_step_by_step(model
     assert models.python(spec, "import torch; print(torch.__version__)") == "2.1.0"
     assert models.said[0] == f"creating the shared environment `{CPU}` for {models.root}/models/llama, step by step"
     steps = [line for line in models.said if line.startswith(f"[{CPU}] ")]
-    assert [step.split()[1].rstrip(":") for step in steps][:2] == ["why", "create"]
+    assert [step.split()[1].rstrip(":") for step in steps][:3] == ["lock", "why", "create"]
     assert models.said[-1].startswith(f"using the shared environment `{CPU}`")
 
 
@@ -190,7 +190,7 @@ def _wrong_hash(models: ModelsKit) -> None:
     path.write_text(text.replace("[health]", lockfiles), encoding="utf-8")
 
 
-FAILURES = {
+FAILURES: dict[str, Callable[[ModelsKit], object]] = {
     "index gone": lambda models: models.index.down(),
     "unknown version": lambda models: models.profile(requirements=["torch==9.9"]),
     "wrong hash": _wrong_hash,
@@ -210,6 +210,19 @@ def test_creation_that_fails_leaves_nothing_and_falls_back(models: ModelsKit, na
     assert models.environment() is None
     assert models.store.uncommitted() == []
     assert list(models.store.committed()) == []
+
+
+def test_contradictory_pins_are_refused_before_anything_is_downloaded(models: ModelsKit) -> None:
+    model = models.model()
+    models.legacy(model, [])
+    models.index.add("torch", "2.0")
+    models.index.add("needs-two", "1.0", requires=["torch>=2"])
+    models.profile(requirements=["torch==1.0", "needs-two==1.0"])
+    spec = models.resolve(model)
+    assert spec.source == "legacy-per-model-fallback"
+    assert "contradict" in spec.metadata["warning"]
+    assert not models.index.counts()
+    assert not models.store.generations.exists()
 
 
 def test_full_disk_falls_back(models: ModelsKit) -> None:

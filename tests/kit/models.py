@@ -27,6 +27,7 @@ from kit.isolation import environment as variables
 from kit.workspaces import WorkspaceKit
 
 STACK = ("torch", "transformers", "peft", "accelerate")
+PINS = tuple(f"{name}==1.0" for name in STACK)
 CPU = "torch-cpu-transformers"
 CUDA = "torch-cu121-transformers"
 TORCH = """\
@@ -73,7 +74,7 @@ class ModelsKit:
         self,
         key: str = CPU,
         *,
-        requirements: Sequence[str] = tuple(f"{name}==1.0" for name in STACK),
+        requirements: Sequence[str] = PINS,
         imports: Sequence[str] = STACK,
         cuda: bool = False,
         code: str = "",

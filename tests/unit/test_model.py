@@ -161,7 +161,7 @@ def test_every_way_to_a_model_is_the_same_model(tmp_path: Path, monkeypatch: pyt
     folder = make(tmp_path / "models" / "ein Modell 模型")
     (tmp_path / "link").symlink_to(folder)
     monkeypatch.chdir(folder)
-    ways = [folder, str(folder), f"{folder}/", folder / ".." / folder.name, tmp_path / "link", "."]
+    ways: list[str | Path] = [folder, str(folder), f"{folder}/", folder / ".." / folder.name, tmp_path / "link", "."]
     assert {read_model(way).identity for way in ways} == {str(folder.resolve())}
 
 
