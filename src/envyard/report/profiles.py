@@ -13,7 +13,7 @@ from envyard.nvidia import Gpu
 from envyard.profile import BACKENDS, QUANTIZATIONS, Profile
 from envyard.report.table import Column, table
 from envyard.report.tables import relative
-from envyard.report.text import Style, hanging, size
+from envyard.report.text import Style, hanging
 
 if TYPE_CHECKING:  # each command imports its own
     from envyard.commands.profiles import Detection, Preference, ProfileList, ProfileRow
@@ -225,7 +225,7 @@ def _hardware_lines(hardware: Hardware, style: Style, width: int | None) -> list
 
 def _gpu_words(gpu: Gpu) -> str:
     capability = f"compute capability {capability_text(gpu.capability)}" if gpu.capability else gpu.architecture
-    memory = size(gpu.memory) if gpu.memory else ""
+    memory = f"{gpu.memory / 2**30:.0f} GiB" if gpu.memory else ""  # the unit that makers mean
     return ", ".join(filter(None, [f"{gpu.index}: {gpu.name}", capability, memory, "MIG" if gpu.parts else ""]))
 
 
