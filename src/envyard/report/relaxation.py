@@ -11,6 +11,7 @@ from envyard.profiledraft import package_of
 from envyard.relaxation import Relaxation
 from envyard.report.tables import relative
 from envyard.report.text import Style, count, hanging
+from envyard.resolver import Question
 
 if TYPE_CHECKING:
     from envyard.commands.profile_import import ImportResult
@@ -85,8 +86,7 @@ def relax_data(result: RelaxResult) -> Data:
 
 def _examination(found: Examination, where: Where, style: Style, width: int | None) -> list[str]:
     relaxation = found.relaxation
-    targets = " and ".join(str(target) for target in found.question.targets)
-    asked = f"checked for {targets}, {count(relaxation.runs, 'run')} of the resolver"
+    asked = f"checked for {_targets(found.question)}, {count(relaxation.runs, 'run')} of the resolver"
     lines = []
     if found.resolves:
         lines += hanging("", f"{style.good('the requirements resolve')} ({asked})", width)
@@ -103,6 +103,12 @@ def _examination(found: Examination, where: Where, style: Style, width: int | No
     if found.note:
         lines += ["", *hanging("note: ", found.note, width)]
     return lines
+
+
+def _targets(question: Question) -> str:
+    """`Python 3.11 on linux-x86_64 and windows-x86_64`: a question is about one Python."""
+    *most, last = [target.platform for target in question.targets]
+    return f"Python {question.targets[0].python} on {' and '.join(filter(None, [', '.join(most), last]))}"
 
 
 def _way_out(relaxation: Relaxation, style: Style, width: int | None) -> list[str]:
