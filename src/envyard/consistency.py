@@ -162,7 +162,7 @@ def _check_dependencies(members: Sequence[Member]) -> None:
 
 def _cycle(start: str, depends_on: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
     """The shortest way from `start` back to itself, or () when there is none; itself alone is told elsewhere."""
-    ways = [(start,)]
+    ways: list[tuple[str, ...]] = [(start,)]
     seen = {start}
     while ways:
         way = ways.pop(0)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from envyard.configuration import Places
 from envyard.errors import RequirementsUnreadable, UsageError
-from envyard.manifest import MAIN_FILES, Manifest, is_project_table, read_manifest
+from envyard.manifest import MAIN_FILES, Manifest, has_setup_script, is_project_table, read_manifest
 from envyard.requirements import load_text
 
 SKIPPED = frozenset(
@@ -50,14 +50,14 @@ class Discovery:
     notes: tuple[str, ...] = ()
 
 
-def discover(root: Path, *, exclude: Sequence[str] = (), skip: Sequence[str] = ()) -> Discovery:
+def discover(root: Path, *, exclude: Sequence[str] = (), skip: Sequence[str] = (), top: bool = True) -> Discovery:
     """The projects below `root`. `exclude` are patterns of paths such as `archive/*`, `skip` folders such as the store.
 
-    The top folder itself counts only where it is the only one: it often holds what the whole monorepo is linted with.
+    With `top` the top folder itself counts where it is the only one; else its files are those of the whole monorepo.
     """
     walk = _Walk(root, exclude, skip)
     paths = walk.projects()
-    if not paths and _is_marked(_entries(root, walk.notes, "."), root, walk.notes, "."):
+    if top and not paths and _is_marked(_entries(root, walk.notes, "."), root, walk.notes, "."):
         paths = ["."]
     projects = tuple(walk.found(path) for path in paths)
     return Discovery(projects=projects, notes=tuple(walk.notes))
@@ -176,7 +176,7 @@ def _is_walked(entry: os.DirEntry[str]) -> bool:
 
 def _is_marked(entries: list[os.DirEntry[str]], folder: Path, notes: list[str], path: str) -> bool:
     names = {entry.name for entry in entries if _is_file(entry)}
-    if {"requirements.txt", "setup.py"} & names:
+    if "requirements.txt" in names or ("setup.py" in names and has_setup_script(folder)):
         return True
     if "requirements" in {entry.name for entry in entries} and any((folder / name).is_file() for name in MAIN_FILES):
         return True

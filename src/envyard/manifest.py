@@ -109,6 +109,16 @@ def is_project_table(text: str) -> bool:
     return bool({"project", "build-system", "dependency-groups"} & data.keys() or poetry)
 
 
+def has_setup_script(folder: Path) -> bool:
+    """Whether `folder` has a setup.py that packages it; modules of that name do something else."""
+    if not _is_file(folder / "setup.py") or _is_file(folder / "__init__.py"):
+        return False
+    try:
+        return "setup(" in load_text(folder / "setup.py")
+    except (RequirementsUnreadable, OSError):
+        return False
+
+
 # --- files
 
 _BROKEN: Mapping[str, Any] = {}  # known by its identity: a pyproject.toml that is there and cannot be understood
@@ -221,7 +231,7 @@ def _without_caret(value: object) -> object:
 
 def _wants_itself(folder: Path, pyproject: Mapping[str, Any], has_main: bool) -> bool:
     """Whether people would type `pip install -e .`: without a requirements.txt, or where tests import from `src`."""
-    declared = "build-system" in pyproject or _is_file(folder / "setup.py")
+    declared = "build-system" in pyproject or has_setup_script(folder)
     return declared and (not has_main or (folder / "src").is_dir())
 
 

@@ -145,6 +145,16 @@ def test_projects_are_listed_before_there_is_a_workspace(messy: Monorepo) -> Non
     assert not (messy.root / "workspace.toml").exists()
 
 
+def test_declared_projects_are_listed_as_workspace_toml_has_them(small: Monorepo) -> None:
+    small.envyard("init")
+    text = small.read("workspace.toml").replace('["one/requirements.txt"]', '["two/requirements.txt"]\npython = "3.9"')
+    small.write({"workspace.toml": text})
+    found = {each["key"]: each for each in json.loads(small.envyard("projects.list", "--json").stdout)["projects"]}
+    assert (found["one"]["status"], found["one"]["python"]) == ("declared", "3.9")
+    assert found["one"]["requirements"] == ["../two/requirements.txt"]
+    assert found["two"]["requirements"] == ["requirements.txt"]
+
+
 # --- the second time
 
 
@@ -193,6 +203,19 @@ def test_new_moved_and_gone_projects_are_told_and_written_and_what_people_wrote_
     assert written.startswith(expected.rstrip("\n"))
     assert keys(small) == {"three": "three", "one": "one", "four": "four"}
     assert load_workspace(small.root).projects
+
+
+def test_the_top_folder_does_not_become_a_project_of_a_workspace_that_has_others(small: Monorepo) -> None:
+    for name in ("one", "two", "deep/three"):
+        shutil.rmtree(small.root / name)
+    table = '[projects.one]\npath = "one"\nrequirements = []\n'
+    small.write({"one/tests/test_x.py": "", "pyproject.toml": '[project]\nname = "x"\n', "workspace.toml": table})
+    assert small.envyard("init").returncode == 0
+    assert small.read("workspace.toml") == table
+    assert "requirements.txt" not in small.envyard("projects.list").stdout
+    done = small.envyard("projects.add", ".")
+    assert done.returncode == 0, done.stderr
+    assert set(keys(small)) == {"one", "project"}
 
 
 def test_folders_that_workspace_toml_excludes_are_left_out(small: Monorepo) -> None:

@@ -17,8 +17,8 @@ def plant(root: Path, *names: str) -> None:
         path = root / name
         (path if name.endswith("/") else path.parent).mkdir(parents=True, exist_ok=True)
         if not name.endswith("/"):
-            text = '[project]\nname = "x"\n' if name.endswith("pyproject.toml") else ""
-            path.write_text(text, encoding="utf-8")
+            texts = {"pyproject.toml": '[project]\nname = "x"\n', "setup.py": "setup()\n"}
+            path.write_text(texts.get(path.name, ""), encoding="utf-8")
 
 
 def paths(found: Discovery) -> list[str]:
@@ -44,6 +44,7 @@ def paths(found: Discovery) -> list[str]:
         pytest.param(["_meta/setup.py", "a/_meta/requirements.txt"], [], id="_meta"),
         pytest.param(["a/build/setup.py", "dist/setup.py", "x.egg-info/requirements.txt"], [], id="what builds leave"),
         pytest.param(["a/requirements.txt/"], [], id="a folder with the name of a file"),
+        pytest.param(["a/setup.py", "a/__init__.py"], [], id="a module called setup"),
         pytest.param(["Größe/setup.py", "with space/setup.py"], ["Größe", "with space"], id="unusual names"),
     ],
 )
@@ -67,8 +68,14 @@ def test_projects_of_a_tree(tmp_path: Path, tree: list[str], expected: list[str]
 def test_a_pyproject_that_only_configures_tools_makes_no_project(tmp_path: Path, text: str, is_project: bool) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "a" / "pyproject.toml").write_bytes(text.encode("utf-8", "surrogateescape"))
-    (tmp_path / "a" / "b" / "setup.py").touch()
+    plant(tmp_path, "a/b/setup.py")
     assert paths(discover(tmp_path)) == (["a"] if is_project else ["a/b"])
+
+
+def test_a_script_called_setup_makes_no_project(tmp_path: Path) -> None:
+    plant(tmp_path, "a/")
+    (tmp_path / "a" / "setup.py").write_text("print('install the hooks')\n")
+    assert paths(discover(tmp_path)) == []
 
 
 def test_excluded_and_skipped_folders_are_not_looked_into(tmp_path: Path) -> None:
@@ -150,7 +157,7 @@ def test_a_pipe_in_place_of_a_file_is_not_read(tmp_path: Path) -> None:
 def test_names_that_no_workspace_can_hold_are_left_out_with_the_reason(tmp_path: Path) -> None:
     plant(tmp_path, "odd:name/setup.py", "good/setup.py", "Good/setup.py")
     os.mkdir(os.fsencode(tmp_path) + b"/bad\xff")
-    (tmp_path / os.fsdecode(b"bad\xff") / "setup.py").touch()
+    plant(tmp_path, os.fsdecode(b"bad\xff/setup.py"))
     found = discover(tmp_path)
     assert len(paths(found)) == 1
     assert paths(found)[0].casefold() == "good"

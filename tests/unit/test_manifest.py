@@ -109,7 +109,7 @@ def test_python(tmp_path: Path, files: dict[str, str], python: str, source: str)
             Manifest(requirements=("requirements.txt",)),
             id="installs itself already",
         ),
-        pytest.param({"setup.py": ""}, Manifest(editable=True), id="setup.py alone"),
+        pytest.param({"setup.py": "setup()"}, Manifest(editable=True), id="setup.py alone"),
         pytest.param(
             {"pyproject.toml": f'{BUILD}[project.optional-dependencies]\ndev = ["black"]\nTest = ["pytest"]\n'},
             Manifest(requirements=("pyproject.toml",), extras=("Test",), editable=True, has_pytest=True),

@@ -92,6 +92,7 @@ def plan_init(root: Path, *, scripts: str = "", envyard: str = "") -> InitPlan:
         root,
         exclude=declared.exclude if declared else (),
         skip=[*skip, declared.store if declared else ".envs"],
+        top=not (declared and declared.paths),
     )
     if declared is None and not found.projects:
         raise UsageError(

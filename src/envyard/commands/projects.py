@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from envyard.discovery import describe, discover
-from envyard.errors import UsageError, WorkspaceNotFound
+from envyard.discovery import FoundProject, describe, discover
+from envyard.errors import ConfigurationInvalid, UsageError, WorkspaceNotFound
 from envyard.files import write_bytes
+from envyard.project import Project
 from envyard.workspace import WORKSPACE_FILE, load_workspace
 from envyard.workspace_file import (
     UNDECLARED,
@@ -33,14 +34,14 @@ class ProjectList:
 
 
 def list_projects(root: Path) -> ProjectList:
-    """Every project with what its files say; those of `workspace.toml` first."""
+    """Every project: those of `workspace.toml` first, as it declares them, then what else was found."""
     declared = read_declared(root)
     before = declared or UNDECLARED
-    found = discover(root, exclude=before.exclude, skip=[before.store])
+    found = discover(root, exclude=before.exclude, skip=[before.store], top=not before.paths)
     known = {project.path.casefold() for project in found.projects}
     more = [path for path in before.paths.values() if path.casefold() not in known and (root / path).is_dir()]
     described = [describe(root, path) for path in more]  # nested ones, and those that only a person knew to be one
-    changes = compare(root, before, [*found.projects, *described])
+    changes = _as_declared(root, compare(root, before, [*found.projects, *described]))
     return ProjectList(root=root, declared=declared is not None, projects=changes, notes=found.notes)
 
 
@@ -63,6 +64,34 @@ def add_project(root: Path, folder: Path) -> ProjectChange:
     write_bytes(root / WORKSPACE_FILE, text.encode())
     load_workspace(root)  # says what is wrong with the rest of the file
     return change
+
+
+def _as_declared(root: Path, changes: tuple[ProjectChange, ...]) -> tuple[ProjectChange, ...]:
+    """What `workspace.toml` says goes before what was found; as found where it has mistakes, such as folders that are
+    gone."""
+    try:
+        projects = {project.key: project for project in load_workspace(root).projects}
+    except (ConfigurationInvalid, WorkspaceNotFound):
+        return changes
+    return tuple(
+        replace(change, title=projects[change.key].title, found=_declared(change.found, projects[change.key]))
+        if change.found is not None and change.key in projects
+        else change
+        for change in changes
+    )
+
+
+def _declared(found: FoundProject, project: Project) -> FoundProject:
+    manifest = replace(
+        found.manifest,
+        python=project.python,
+        python_source=WORKSPACE_FILE,
+        requirements=tuple(os.path.relpath(path, project.path).replace(os.sep, "/") for path in project.requirements),
+        extras=project.extras,
+        groups=project.groups,
+        editable=project.editable,
+    )
+    return replace(found, manifest=manifest)
 
 
 def _as_they_are(declared: Declared) -> list[ProjectChange]:

@@ -104,12 +104,13 @@ def _row(change: ProjectChange) -> tuple[str, ...]:
         return (change.key, path, str(change.status), "", "", "", "")
     tests = ", ".join(tests_to_name(found) or found.manifest.pytest_paths or found.tests) or "none found"
     wanted = [*found.manifest.requirements, *(["itself"] if found.manifest.editable else [])]
+    more = "" if found.manifest.has_pytest or change.status == Status.DECLARED else " + pytest"
     return (
         change.key,
         path,
         str(change.status),
         found.manifest.python,
-        ", ".join(wanted) + ("" if found.manifest.has_pytest else " + pytest"),
+        ", ".join(wanted) + more,
         tests,
         ", ".join(found.manifest.stack),
     )
