@@ -208,7 +208,10 @@ def requirement_places(profile: Profile, root: Path) -> Callable[[str], str]:
     seen: set[Path] = set()
     while file is not None and file not in seen and file.is_file():
         seen.add(file)
-        listed, above = listed_requirements(file.read_text(encoding="utf-8-sig"))
+        try:
+            listed, above = listed_requirements(file.read_text(encoding="utf-8-sig"))
+        except (OSError, ValueError):  # edited since it was read; the message goes without its place
+            break
         places = {line: place_of(file, root, number) for line, number in listed.items()} | places
         file = file.with_name(f"{above}.toml") if above else None
     return lambda line: places.get(line, "")
