@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -370,11 +371,21 @@ def test_a_requirement_with_a_hash_takes_the_place_of_the_wheel_and_stays(small:
     assert small.envyard("init").stdout.endswith("everything is as it should be\n")
 
 
+def test_a_wheel_that_is_named_is_carried(small: Monorepo, tmp_path: Path) -> None:
+    wheel = tmp_path / "envyard-7.0-py3-none-any.whl"
+    wheel.write_bytes(carried.own_wheel())
+    done = small.envyard("init", "--envyard", str(wheel))
+    assert done.returncode == 0, done.stderr
+    assert (small.root / "scripts" / wheel.name).read_bytes() == wheel.read_bytes()
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    assert f"\n./scripts/{wheel.name} --hash=sha256:{digest}\n" in small.read("requirements/tools.txt")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         pytest.param(["--envyard", "envyard==1.0"], "has no hash", id="no hash"),
-        pytest.param(["--envyard", "missing.whl"], "there is no wheel `missing.whl`", id="no such wheel"),
+        pytest.param(["--envyard", "missing.whl"], "there is no wheel of envyard at `missing.whl`", id="no such wheel"),
         pytest.param(["--scripts", "a/b"], "is not the name of a folder", id="a path"),
         pytest.param(["nowhere"], "there is no folder", id="no folder"),
         pytest.param(["one", "two"], "takes one folder", id="two folders"),

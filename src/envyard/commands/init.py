@@ -215,9 +215,9 @@ def _envyard(root: Path, scripts: str, asked: str) -> tuple[str, list[FileChange
                 hint="name a wheel file, or add ` --hash=sha256:...` to the requirement",
             )
         return asked.strip(), []
-    if asked and ("://" in asked or not Path(asked).is_file()):
-        hint = "name a file that is here, or a requirement with ` --hash=sha256:...`"
-        raise UsageError(f"there is no wheel `{asked}`", hint=hint)
+    if asked and ("://" in asked or not Path(asked).is_file() or not Path(asked).name.startswith("envyard-")):
+        hint = "name a file that is here and begins with `envyard-`, or a requirement with ` --hash=sha256:...`"
+        raise UsageError(f"there is no wheel of envyard at `{asked}`", hint=hint)
     name = os.path.basename(asked) if asked else carried.wheel_name()
     wanted = Path(asked).read_bytes() if asked else carried.own_wheel()
     old = _read(root / scripts / name)
