@@ -62,7 +62,7 @@ def _check(store: Store, definition: Definition, options: Options, started: floa
     if options.frozen and lockfile_is_stale(definition, strict=True):
         raise LockfileStale(
             f"the lockfile of `{definition.key}` is older than its requirements",
-            hint=f"run `invoke envs.lock {definition.key}` and commit the result",
+            hint=f"run `{definition.lock_command}` and commit the result",
         )
     environment = current_environment(store, definition.kind, definition.key)
     health = check_health(environment, fingerprint)

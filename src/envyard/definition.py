@@ -48,6 +48,11 @@ class Definition:
     environment: Mapping[str, str] = field(default_factory=dict)
     probe: Probe | None = None
 
+    @property
+    def lock_command(self) -> str:
+        """What writes the lockfile."""
+        return f"invoke {'envs' if self.kind == Kind.PROJECT else 'profiles'}.lock {self.key}"
+
 
 def project_definition(workspace: Workspace, project: Project) -> Definition:
     """The environment that `project` asks for."""

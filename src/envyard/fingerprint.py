@@ -109,7 +109,7 @@ def _read_lockfile(definition: Definition) -> str:
     except FileNotFoundError as error:
         raise LockfileMissing(
             f"`{definition.title}` has no lockfile: {_name(definition.lockfile, definition)} is missing",
-            hint=f"run `invoke envs.lock {definition.key}`",
+            hint=f"run `{definition.lock_command}`",
         ) from error
 
 

@@ -153,7 +153,7 @@ def _resolve(given: _Input, platforms: Sequence[Platform], uv: Uv, work: Work) -
 
 
 def _universal(given: _Input, uv: Uv, work: Work) -> str:
-    command = f"invoke envs.lock {given.definition.key}"
+    command = given.definition.lock_command
     arguments = given.arguments(given.lines, given.platform_lines)
     output = ["--output-file", _relative(given.output, given.definition.root)]
     uv.compile(

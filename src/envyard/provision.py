@@ -52,7 +52,7 @@ def ensure_all(
         cancellation.check()
         result = check(store, definition, options)
         if not options.frozen and lockfile_is_stale(definition):
-            message = f"its lockfile is older than its requirements: run `invoke envs.lock {definition.key}`"
+            message = f"its lockfile is older than its requirements: run `{definition.lock_command}`"
             listener(Warned(key=definition.key, message=message))
         if isinstance(result, Checked):
             to_build[number] = result

@@ -19,6 +19,7 @@ from kit.workspaces import SOURCE, WorkspaceKit
 
 from envyard.commands.profiles import list_profiles, show_profile
 from envyard.definition import Definition, profile_definition
+from envyard.errors import LockfileMissing
 from envyard.fingerprint import take_fingerprint
 from envyard.installers.base import Work
 from envyard.installers.uv import find_uv
@@ -236,6 +237,28 @@ def test_a_further_index_serves_lockfiles_too(kit: WorkspaceKit, further_index: 
     assert "alpha==9.0" in text
     assert further_index.url not in text
     assert ensure(store, definition).packages["alpha"] == "9.0"
+
+
+def test_the_lockfiles_of_a_profile_are_written_and_installed(kit: WorkspaceKit) -> None:
+    other = "windows-x86_64" if this_platform() != "windows-x86_64" else "linux-x86_64"
+    lockfiles = f'[packages.lockfiles]\n{this_platform()} = "one.txt"\n{other} = "two.txt"\n'
+    write_profiles(kit.root, torch__cpu__transformers=CPU + lockfiles)
+    with pytest.raises(LockfileMissing, match="has no lockfile") as caught:
+        ensure(store_of(kit), definition_of(kit))
+    assert caught.value.hint == "run `invoke profiles.lock torch-cpu-transformers`"
+    data = json.loads(envyard(kit, "profiles.lock", "torch-cpu-transformers", "--json"))
+    assert [(Path(one["lockfile"]).name, one["changes"]) for one in data["outcomes"]] == [
+        ("one.txt", ["added alpha 1.0"]),
+        ("two.txt", ["added alpha 1.0"]),
+    ]
+    assert "invoke profiles.lock torch-cpu-transformers" in (kit.root / "one.txt").read_text()
+    assert ensure(store_of(kit), definition_of(kit)).packages["alpha"] == "1.0"
+    assert "as it was" in envyard(kit, "profiles.lock", "torch-cpu-transformers")
+
+
+def test_locking_a_profile_without_a_lockfile_says_how_to_name_one(kit: WorkspaceKit) -> None:
+    assert "[packages.lockfiles]" in envyard(kit, "profiles.lock", "torch-cpu-transformers", code=2)
+    assert "needs an env key" in envyard(kit, "profiles.lock", code=2)
 
 
 def test_an_index_is_part_of_the_fingerprint(kit: WorkspaceKit) -> None:

@@ -1,4 +1,4 @@
-"""Write lockfiles: `envs.lock`."""
+"""Write lockfiles: `envs.lock`, `profiles.lock`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from envyard.definition import Definition, project_definition
+from envyard.definition import Definition, profile_definition, project_definition
 from envyard.errors import Cancelled, EnvyardError, ExitCode, RequirementsUnreadable
 from envyard.events import Finished, Listener, Phase, PhaseStarted, ignore
 from envyard.installers.base import Work
 from envyard.installers.uv import Uv, find_uv
 from envyard.lockfile import write_lockfile
 from envyard.process import Cancellation
+from envyard.profile import Profile
 from envyard.project import Project, Workspace
 from envyard.requirements import changes, load_text, lockfile_is_stale, parse_lockfile, pin_versions
 from envyard.store import Store
@@ -56,20 +57,52 @@ def lock(
     cancellation: Cancellation | None = None,
 ) -> LockResult:
     """Resolve the requirements of each project into its lockfile. Pins stay where they can unless `upgrade`."""
+    definitions = [project_definition(workspace, project) for project in projects]
+    wanted = [
+        (one, workspace.platforms)
+        for one in definitions
+        if one.lockfile is not None and (not stale_only or _needs_lock(one))
+    ]
+    return _lock_all(workspace, wanted, upgrade, listener, cancellation)
+
+
+def lock_profiles(
+    workspace: Workspace,
+    profiles: Sequence[Profile],
+    *,
+    upgrade: bool = False,
+    listener: Listener = ignore,
+    cancellation: Cancellation | None = None,
+) -> LockResult:
+    """The same for every lockfile that the profiles name, each for the platforms that share it."""
+    wanted = []
+    for profile in profiles:
+        platforms: dict[Path, list[str]] = {}
+        for platform, lockfile in profile.lockfiles.items():
+            platforms.setdefault(lockfile, []).append(platform)
+        wanted += [(profile_definition(workspace, profile, names[0]), names) for names in platforms.values()]
+    return _lock_all(workspace, wanted, upgrade, listener, cancellation)
+
+
+def _lock_all(
+    workspace: Workspace,
+    wanted: Sequence[tuple[Definition, Sequence[str]]],
+    upgrade: bool,
+    listener: Listener,
+    cancellation: Cancellation | None,
+) -> LockResult:
     started = time.monotonic()
     cancellation = cancellation or Cancellation()
     store = Store(workspace.store)
     uv = find_uv()
     if uv is None:
         raise EnvyardError("lockfiles are written by uv, which is not installed", hint="run `pip install uv`")
-    definitions = [project_definition(workspace, project) for project in projects]
-    wanted = [one for one in definitions if one.lockfile is not None and (not stale_only or _needs_lock(one))]
     if not wanted:
         return LockResult(outcomes=(), seconds=time.monotonic() - started)
     store.prepare()
 
-    def lock_one(definition: Definition) -> LockOutcome:
-        return _lock_one(store, definition, workspace.platforms, uv, upgrade, listener, cancellation)
+    def lock_one(each: tuple[Definition, Sequence[str]]) -> LockOutcome:
+        return _lock_one(store, *each, uv, upgrade, listener, cancellation)
 
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
         try:

@@ -1,4 +1,4 @@
-"""The definitions of shared environments, and what fits this machine: `profiles.list`, `.show`, `.detect`."""
+"""The definitions of shared environments, and what fits this machine: `profiles.list`, `.show`, `.detect`, `.lock`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from invoke.context import Context
 
 from envyard.errors import UsageError
-from envyard.report import write
+from envyard.report import complain, render_error, write
 from envyard.report.text import Style, width_of
 from envyard.tasks.task import command, workspace_here
 
 _HARDWARE = "Look at this hardware in place of what is found: cpu, mps, rocm:6.1, cuda:8.9 or cuda:8.9:550.54."
+_UPGRADE = "Take the newest versions that the requirements allow."
 
 
 @command("list", hardware=_HARDWARE)
@@ -74,4 +75,39 @@ def detect(_context: Context, hardware: str = "", json: bool = False) -> int:
     return 0
 
 
-COMMANDS = (list_, show, detect)
+@command(metavar="KEY ...", names="Profiles, each by its env key or title.", upgrade=_UPGRADE)
+def lock(_context: Context, names: Sequence[str] = (), upgrade: bool = False, json: bool = False) -> int:
+    """Write the lockfiles that profiles name in `[packages.lockfiles]`.
+
+    Pins stay where they can; `--upgrade` takes the newest versions.
+    """
+    from envyard.commands.lock import lock_profiles
+    from envyard.process import Cancellation
+    from envyard.profile import find_profile
+    from envyard.profilefile import load_profiles
+    from envyard.report.data import as_json, lock_data
+    from envyard.report.progress import progress
+    from envyard.report.summary import lock_summary
+
+    workspace = workspace_here()
+    known = load_profiles(workspace.root)
+    profiles = [find_profile(known, name) for name in names]
+    if not profiles:
+        raise UsageError("`profiles.lock` needs an env key", hint="run `invoke profiles.list` to see them")
+    without = [profile.key for profile in profiles if not profile.lockfiles]
+    if without:
+        hint = "name one a platform in its table `[packages.lockfiles]`, see docs/profiles.md"
+        raise UsageError(f"no lockfile is named by {', '.join(without)}", hint=hint)
+    with progress(workspace, quiet=json) as listener:
+        result = lock_profiles(workspace, profiles, upgrade=upgrade, listener=listener, cancellation=Cancellation())
+    if json:
+        write(as_json(lock_data(result)))
+    else:
+        write(lock_summary(result, Style.of(sys.stdout), width_of(sys.stdout)))
+        for outcome in result.outcomes:
+            if outcome.error is not None:
+                complain(render_error(outcome.error))
+    return result.exit_code
+
+
+COMMANDS = (list_, show, detect, lock)
