@@ -56,7 +56,8 @@ def read_model(name: str | Path, *, backend: str = "", quantization: str | None 
     """
     identity, path = _find(name)
     told = backend and quantization is not None
-    model = Model(identity=identity, path=path, backend=backend or TRANSFORMERS)
+    files = (_hub_reference(identity),) if is_hub_id(identity) else ()
+    model = Model(identity=identity, path=path, backend=backend or TRANSFORMERS, files=files)
     if not told:
         model = _read(model, path, depth=0)
     if backend and backend != model.backend:
@@ -88,16 +89,21 @@ def _find(name: str | Path) -> tuple[str, Path | None]:
     )
 
 
-def _in_hub_cache(name: str) -> Path | None:
-    """Where the hub's own client keeps the model on this machine: its newest snapshot, or None."""
+def _hub_reference(name: str) -> Path:
+    """The file that says which snapshot of a model the hub's own client has on this machine."""
     hub = environment_variable("HF_HUB_CACHE")
     home = environment_variable("HF_HOME")
     cache = environment_variable("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     root = Path(hub or os.path.join(home or os.path.join(cache, "huggingface"), "hub"))
-    repository = root / f"models--{name.replace('/', '--')}"
+    return root / f"models--{name.replace('/', '--')}" / "refs" / "main"
+
+
+def _in_hub_cache(name: str) -> Path | None:
+    """Where the hub's own client keeps the model on this machine: its newest snapshot, or None."""
+    reference = _hub_reference(name)
     with contextlib.suppress(OSError, ValueError):
-        revision = (repository / "refs" / "main").read_text(encoding="ascii").strip()
-        snapshot = repository / "snapshots" / revision
+        revision = reference.read_text(encoding="ascii").strip()
+        snapshot = reference.parents[1] / "snapshots" / revision
         if re.fullmatch(r"[0-9a-f]{6,64}", revision) and snapshot.is_dir():
             return snapshot
     return None
@@ -138,6 +144,8 @@ def _read_folder(model: Model, folder: Path, *, depth: int) -> Model:
 def _read_base(model: Model, folder: Path, adapter: dict[str, Any], *, depth: int) -> Model:
     """An adapter needs what its base model needs (and peft, which every transformers profile has)."""
     base = adapter.get("base_model_name_or_path")
+    if isinstance(base, str) and is_hub_id(base):
+        model = replace(model, files=(*model.files, _hub_reference(base)))
     if not isinstance(base, str) or not base.strip() or "\0" in base:
         return replace(model, reasons=(*model.reasons, "an adapter that names no base model"))
     model = replace(model, reasons=(*model.reasons, f"an adapter of {base}"))

@@ -96,7 +96,7 @@ def failure_path(store: Store, key: str) -> Path:
 
 def save_failure(store: Store, failure: Failure) -> None:
     with contextlib.suppress(EnvyardError, OSError):
-        if store.root.is_dir():
+        if store.root.is_dir():  # made by who asked, unless it cannot be
             write_json(failure_path(store, failure.key), asdict(failure), durable=False)
 
 

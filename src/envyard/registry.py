@@ -15,7 +15,7 @@ from pathlib import Path
 
 from envyard.definition import Kind
 from envyard.envspec import EnvSpec, Source
-from envyard.errors import ModelNotFound
+from envyard.errors import EnvironmentMissing, EnvyardError, ModelNotFound
 from envyard.events import BuildReasons, Event, Finished, Listener, PhaseStarted, Told, Waiting, Warned, ignore
 from envyard.hardware import Hardware, resolve_hardware
 from envyard.locks import Lease, take_lease
@@ -33,7 +33,14 @@ from envyard.workspace import find_workspace, load_workspace
 __all__ = ["EnvRegistry", "EnvSpec", "Source"]
 
 _logger = logging.getLogger("envyard")
-_VARIABLES = ("CUDA_VISIBLE_DEVICES", "ENVYARD_HARDWARE", "ENVYARD_WORKSPACE")  # that decide too
+_VARIABLES = (
+    "CUDA_VISIBLE_DEVICES",
+    "ENVYARD_HARDWARE",
+    "ENVYARD_WORKSPACE",
+    "HF_HOME",
+    "HF_HUB_CACHE",
+    "XDG_CACHE_HOME",
+)  # that decide too
 
 Say = Callable[[str], None]
 
@@ -57,7 +64,7 @@ class EnvRegistry:
         listener: Listener = ignore,
         log: Say | None = None,
     ) -> None:
-        self._root = Path(root) if root is not None else None
+        self._root = Path(os.path.abspath(root)) if root is not None else None
         self._environments = Path(environments) if environments is not None else None
         self._listener, self._log = listener, log
         self._hardware = hardware
@@ -115,10 +122,15 @@ class EnvRegistry:
         """Hold a shared environment while processes are started in it, so that no clean-up takes it away meanwhile.
 
         A context manager. A python that runs in the environment holds it by itself; what is not shared needs nothing.
+        Raises `EnvironmentMissing` when the environment was updated since: ask again.
         """
         if spec.source != Source.SHARED:
             return contextlib.nullcontext()
-        return take_lease(Store(self._workspace().store), Kind.PROFILE, spec.key)
+        lease = take_lease(Store(self._workspace().store), Kind.PROFILE, spec.key)
+        if lease.environment.generation != spec.metadata["generation"]:
+            lease.release()
+            raise EnvironmentMissing(f"`{spec.key}` is another generation by now", hint="ask for the model again")
+        return lease
 
     def target(self, model_path: str | Path, *, profile: str = "") -> Target:
         """What a model would get: its profile and why, and its old environment. Nothing is built or started."""
@@ -134,8 +146,9 @@ class EnvRegistry:
         listener: Listener | None,
         cancellation: Cancellation | None,
     ) -> EnvSpec:
+        asked = (question, wishes.build, wishes.wait, self._folder(question))
         if not wishes.retry and not wishes.update:
-            known = self._memory.recall(question)
+            known = self._memory.recall(asked)
             if known is not None:
                 return known
         workspace = self._workspace()
@@ -143,13 +156,23 @@ class EnvRegistry:
         store = Store(workspace.store)
         target = find_target(workspace, question, self._hardware_of, self._environments)
         before += signatures(target.witnesses)
+        with contextlib.suppress(EnvyardError, OSError):  # one that cannot be written may still serve
+            store.prepare()
         hear = _Hearing(listener or self._listener, self._log, target.profile.key if target.profile else "")
         search = Resolution(
             store, target, wishes, listener=hear, say=hear.say, cancellation=cancellation or Cancellation()
         )
         spec = _recorded(store, search.run())
-        self._memory.keep(question, spec, before + signatures(_evidence(store, spec, target)), store)
+        self._memory.keep(asked, spec, before + signatures(_evidence(store, spec, target)), store)
         return spec
+
+    def _folder(self, question: Question) -> str:
+        """The current folder, where the meaning of the question depends on it."""
+        if self._root is not None and (not question.model or os.path.isabs(question.model)):
+            return ""
+        with contextlib.suppress(OSError):
+            return os.getcwd()
+        return ""
 
     def _workspace(self) -> Workspace:
         return load_workspace(self._root if self._root is not None else find_workspace(Path.cwd()))

@@ -89,7 +89,7 @@ class Resolution:
             self._rebuild = judgement.probed
             self._find("shared environment", f"`{self.key}` is {judgement.words}")
             return None
-        if self.wishes.update and judgement.grade == Grade.STALE:
+        if self.wishes.update and self.wishes.build and judgement.grade == Grade.STALE:
             built = self._build(definition)
             if built is not None:
                 return built

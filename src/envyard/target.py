@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,8 +76,9 @@ def find_target(
     folder = environments or workspace.root / FOLDER
     witnesses: tuple[Path, ...] = ()
     if model is not None:
+        named = Path(os.path.abspath(os.path.expanduser(question.model)))  # a link may lead elsewhere tomorrow
         path = (model.path,) if model.path else ()
-        witnesses = (*path, *model.files, folder / legacy_name(model.identity))
+        witnesses = (named, *path, *model.files, folder / legacy_name(model.identity))
     return Target(
         model=model.identity if model else "",
         profile=profile,

@@ -18,12 +18,12 @@ from conftest import MakeWorkspace
 from kit.disks import small_disk
 from kit.engine import clear, texts
 from kit.index import LocalIndex
-from kit.models import CPU, TORCH, ModelsKit
+from kit.models import CPU, PINS, TORCH, ModelsKit
 from kit.workspaces import SOURCE
 
 from envyard.commands.shared import list_model_environments
 from envyard.definition import Kind
-from envyard.errors import Cancelled, EnvyardError, ExitCode, NoEnvironmentForModel, ProfileNotFound
+from envyard.errors import Cancelled, EnvironmentMissing, EnvyardError, ExitCode, NoEnvironmentForModel, ProfileNotFound
 from envyard.events import Phase, PhaseStarted
 from envyard.locks import ExclusiveLock
 from envyard.platforms import this_platform
@@ -222,7 +222,7 @@ def test_contradictory_pins_are_refused_before_anything_is_downloaded(models: Mo
     assert spec.source == "legacy-per-model-fallback"
     assert "contradict" in spec.metadata["warning"]
     assert not models.index.counts()
-    assert not models.store.generations.exists()
+    assert os.listdir(models.store.generations) == []
 
 
 def test_full_disk_falls_back(models: ModelsKit) -> None:
@@ -444,6 +444,39 @@ def test_profile_edited_during_the_build_is_noticed(models: ModelsKit) -> None:
         second = registry.get_env_for_model(model)
     assert (first.metadata["status"], second.metadata["status"]) == ("OK", "STALE")
     assert second.python_executable == first.python_executable
+
+
+def test_answer_of_a_caller_who_wants_nothing_built_is_nobody_elses(models: ModelsKit) -> None:
+    model = models.model()
+    models.legacy(model, [])
+    with models.here():
+        registry = models.registry()
+        assert registry.get_env_for_model(model, build=False).source == "legacy-per-model-fallback"
+        assert registry.get_env_for_model(model).source == "shared"
+
+
+def test_relative_path_and_a_link_mean_what_they_mean_now(models: ModelsKit, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = models.model("a/model"), models.model("b/model")
+    for model in (first, second):
+        models.legacy(model)
+    link = models.root / "link"
+    with models.here():
+        registry = models.registry()
+        for model in (first, second):
+            monkeypatch.chdir(model.parent)
+            assert registry.get_env_for_model("model").metadata["model"] == str(model)
+            link.unlink(missing_ok=True)
+            link.symlink_to(model)
+            assert registry.get_env_for_model(link).metadata["model"] == str(model)
+
+
+def test_lease_on_an_environment_that_was_updated_is_refused(models: ModelsKit) -> None:
+    model = models.model()
+    spec = models.resolve(model)
+    models.profile(requirements=[*PINS[:-1], "accelerate"])
+    models.resolve(model, update=True)
+    with models.here(), pytest.raises(EnvironmentMissing, match="another generation"):
+        models.registry().lease(spec)
 
 
 # --- many at once

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ def migration_table(result: MigrationResult, root: Path, style: Style, width: in
     rows = [
         (
             one.name,
-            relative(Path(one.model), root) if one.model.startswith("/") else one.model,
+            relative(Path(one.model), root) if os.path.isabs(one.model) else one.model,
             one.target,
             size(one.bytes) if one.bytes else "",
             one.action,
@@ -140,7 +141,7 @@ def models_data(rows: Sequence[ModelEnvironmentRow]) -> list[dict[str, Any]]:
 def _cells(row: ModelEnvironmentRow, root: Path) -> tuple[str, ...]:
     since = f"degraded {age(row.degraded_since)}" if row.degraded_since else ""
     words = [f"{row.grade}: {'; '.join(row.reasons)}" if row.reasons else str(row.grade), since]
-    models = ", ".join(relative(Path(model), root) if model.startswith("/") else model for model in row.models)
+    models = ", ".join(relative(Path(model), root) if os.path.isabs(model) else model for model in row.models)
     return (
         row.key,
         row.kind,
