@@ -174,7 +174,7 @@ def _why_none(able: Sequence[Match], here: tuple[int, int]) -> str:
     listing = [match for match in able if here in match.profile.serves.compute_capabilities]
     if not listing:
         return f"no profile lists compute capability {capability_text(here)}"
-    return "; ".join(f"{match.profile.key} {', '.join(match.reasons)}" for match in listing)
+    return f"{listing[0].profile.key} {', '.join(listing[0].reasons)}"
 
 
 def _can_run(profile: Profile, quantization: str) -> bool:
