@@ -85,15 +85,17 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 
 def _replace(source: Path, target: Path) -> None:
-    """`os.replace`, tried again while a reader on Windows holds the target open (at most about a second)."""
-    for attempt in range(20):
+    """`os.replace`, tried again while a reader on Windows holds the target open (for about two seconds)."""
+    pause, deadline = 0.001, time.monotonic() + 2.0
+    while True:
         try:
             os.replace(source, target)
             return
         except PermissionError:
-            if os.name != "nt" or attempt == 19:
+            if os.name != "nt" or time.monotonic() > deadline:
                 raise
-            time.sleep(0.05)
+            time.sleep(pause)
+            pause = min(0.05, pause * 1.5)
 
 
 def _sync_folder(path: Path) -> None:

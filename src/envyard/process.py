@@ -17,8 +17,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from envyard.errors import Cancelled, CommandFailed
+from envyard.windows_process import KillGroup, windows_process_alive
 
 WINDOWS = sys.platform == "win32"
 
@@ -71,12 +73,22 @@ def child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return environment
 
 
+class Child(subprocess.Popen[bytes]):
+    """A child, and the group that it and what it starts form on Windows."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.group = KillGroup()
+        if WINDOWS:
+            self.group.add(int(self._handle))  # type: ignore[attr-defined,unused-ignore]  # only there
+
+
 class Cancellation:
     """Stops everything: once `cancel` was called, running children are killed and no new one starts."""
 
     def __init__(self) -> None:
         self._cancelled = threading.Event()
-        self._children: set[subprocess.Popen[bytes]] = set()
+        self._children: set[Child] = set()
         self._mutex = threading.Lock()
 
     @property
@@ -104,7 +116,7 @@ class Cancellation:
             _end(child, deadline)
 
     @contextlib.contextmanager
-    def watching(self, start: Callable[[], subprocess.Popen[bytes]]) -> Iterator[subprocess.Popen[bytes]]:
+    def watching(self, start: Callable[[], Child]) -> Iterator[Child]:
         with self._mutex:
             if self.cancelled:
                 raise Cancelled
@@ -117,6 +129,7 @@ class Cancellation:
             _end(child, time.monotonic() + _KILL_AFTER)
             raise
         finally:
+            child.group.close()
             with self._mutex:
                 self._children.discard(child)
 
@@ -142,8 +155,8 @@ def run(
     arguments = [os.fspath(part) for part in command]
     cancellation = cancellation or Cancellation()
 
-    def start() -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
+    def start() -> Child:
+        return Child(
             arguments,
             cwd=cwd,
             env=child_environment() if environment is None else dict(environment),
@@ -211,7 +224,7 @@ def process_alive(pid: int) -> bool:
     if pid <= 0:
         return False
     if WINDOWS:
-        return _windows_process_alive(pid)
+        return windows_process_alive(pid)
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -228,7 +241,7 @@ else:
 
 
 def _communicate(
-    child: subprocess.Popen[bytes], on_line: Callable[[str], None] | None, timeout: float | None
+    child: Child, on_line: Callable[[str], None] | None, timeout: float | None
 ) -> tuple[int | None, bytes, tuple[str, ...]]:
     """Exit code (None: too slow, killed), stdout, and the last 200 lines of stderr.
 
@@ -278,15 +291,16 @@ def _communicate(
     return (None if slow.is_set() else returncode), bytes(stdout), tuple(lines)
 
 
-def _signal_group(child: subprocess.Popen[bytes], number: int) -> None:
+def _signal_group(child: Child, number: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if WINDOWS:
+            child.group.kill()
             child.terminate()
         else:
             os.killpg(child.pid, number)
 
 
-def _end(child: subprocess.Popen[bytes], deadline: float) -> None:
+def _end(child: Child, deadline: float) -> None:
     """Wait until the child is gone, with SIGKILL for its whole group at the deadline."""
     with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(max(0.0, deadline - time.monotonic()))
@@ -308,17 +322,3 @@ def _append_log(log: Path, arguments: Sequence[str], lines: Sequence[str], retur
 def _short(arguments: Sequence[str]) -> str:
     """A command for messages: the program's own name, then its arguments."""
     return " ".join([Path(arguments[0]).name, *arguments[1:]])
-
-
-def _windows_process_alive(pid: int) -> bool:
-    import ctypes  # only here: costs 10 ms that no other system needs
-
-    synchronize, timed_out = 0x00100000, 0x102
-    kernel = ctypes.WinDLL("kernel32")  # type: ignore[attr-defined,unused-ignore]
-    handle = kernel.OpenProcess(synchronize, False, pid)
-    if not handle:
-        return False
-    try:
-        return bool(kernel.WaitForSingleObject(handle, 0) == timed_out)
-    finally:
-        kernel.CloseHandle(handle)

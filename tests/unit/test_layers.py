@@ -86,7 +86,7 @@ LAYERS = {
         "reasons",
         "requirements",
     ],
-    "ground": ["disk", "errors", "fields", "files", "longpath", "process"],
+    "ground": ["disk", "errors", "fields", "files", "longpath", "process", "windows_process"],
 }
 """Modules and packages, the top layer first."""
 

@@ -20,6 +20,7 @@ from envyard.errors import Cancelled, CommandFailed
 from envyard.process import (
     SCRUBBED,
     Cancellation,
+    Child,
     child_environment,
     environment_variable,
     process_alive,
@@ -328,8 +329,8 @@ def test_a_wait_ends_at_once_when_work_is_cancelled() -> None:
 def test_an_error_while_a_child_runs_ends_the_child(tmp_path: Path, pids: Callable[[], tuple[int, int]]) -> None:
     cancellation = Cancellation()
 
-    def start() -> subprocess.Popen[bytes]:
-        return subprocess.Popen(parent_command(tmp_path), start_new_session=True)
+    def start() -> Child:
+        return Child(parent_command(tmp_path), start_new_session=True)
 
     both: tuple[int, ...] = ()
     with contextlib.suppress(KeyboardInterrupt), cancellation.watching(start):
