@@ -19,12 +19,13 @@ from kit.disks import small_disk
 from kit.engine import clear, texts
 from kit.index import LocalIndex
 from kit.models import CPU, PINS, TORCH, ModelsKit
+from kit.processes import kill_tree
 from kit.workspaces import SOURCE
 
 from envyard.commands.shared import list_model_environments
 from envyard.definition import Kind
 from envyard.errors import Cancelled, EnvironmentMissing, EnvyardError, ExitCode, NoEnvironmentForModel, ProfileNotFound
-from envyard.events import Phase, PhaseStarted
+from envyard.events import Phase, PhaseStarted, Waiting
 from envyard.locks import ExclusiveLock
 from envyard.platforms import this_platform
 from envyard.process import Cancellation
@@ -490,6 +491,30 @@ def test_twenty_processes_build_once(models: ModelsKit) -> None:
     assert len({json.loads(out)["python"] for out, _ in answers}) == 1
     assert len(list(models.store.committed())) == 1
     assert len(load_models(models.store)) == 20
+
+
+def test_killed_builder_is_noticed_by_who_waits_without_building(models: ModelsKit) -> None:
+    """`build=False` waits for the builder; when that is killed, the answer is what is there."""
+    model = models.model()
+    models.legacy(model, [])
+    hold = models.index.on("torch-1.0*.whl").hold()
+    builder = models.kit.start("envs.resolve", "--model", str(model))
+    hold.wait_reached()
+    waits: list[Waiting] = []
+
+    def kill(event: object) -> None:
+        if isinstance(event, Waiting) and not waits:
+            waits.append(event)
+            kill_tree(builder.pid)
+            builder.wait()
+
+    spec = models.resolve(model, build=False, listener=kill)
+    assert [event.holder_pid for event in waits] == [builder.pid]
+    assert spec.source == "legacy-per-model-fallback"
+    hold.release()
+    models.index.clear()
+    assert models.resolve(model).source == "shared"
+    assert models.store.uncommitted() == []
 
 
 def test_threads_share_one_registry(models: ModelsKit) -> None:
