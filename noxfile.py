@@ -32,7 +32,7 @@ register_sessions(ROOT)
 def tests(session: nox.Session) -> None:
     """envyard: its unit and integration tests (pytest's arguments after `--`)"""
     install_tools(session)
-    session.run("python", "-m", "pytest", "-m", "not workspace", *session.posargs)
+    session.run("python", "-m", "pytest", "-m", "not workspace and not windows", *session.posargs)
 
 
 @nox.session(default=False, reuse_venv=True, allow_parallel=True)

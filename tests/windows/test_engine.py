@@ -120,8 +120,9 @@ def test_the_reference_project_model_is_set_up_and_its_tests_pass(wine: Wine) ->
     venv = wine.drive / "work" / "projects" / "Model" / "venv"
     assert (venv / "Scripts" / "python.exe").is_file()
     (listed,) = json.loads(wine.run(*envyard, "envs.list", "--json").stdout)["environments"]
-    assert listed["health"]["grade"] == "ok"
+    assert listed["grade"] == "ok"
     # a launcher, through what was published
     assert "pytest 9" in wine.run("C:\\work\\projects\\Model\\venv\\Scripts\\pytest.exe", "--version").stdout
-    tested = wine.run(*envyard, "envs.run", "model", "--", "python", "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    shutil.copyfile(ROOT / "noxfile.py", wine.drive / "work" / "noxfile.py")
+    tested = wine.run(TOOLS, "-m", "nox", "-s", "model", timeout=120)
     assert " passed" in tested.stdout
