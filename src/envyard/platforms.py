@@ -48,7 +48,10 @@ PLATFORMS = {
     )
 }
 
-HARDWARE = r"auto|cpu|mps|rocm(?::[0-9]{1,2}\.[0-9]{1,2})?|cuda(?::[0-9]{1,2}\.[0-9](?::[0-9]{3}(?:\.[0-9]{1,3}){0,2})?)?"
+HARDWARE = (
+    r"auto|cpu|mps|rocm(?::[0-9]{1,2}\.[0-9]{1,2})?"
+    r"|cuda(?::[0-9]{1,2}\.[0-9](?::[0-9]{3}(?:\.[0-9]{1,3}){0,2})?)?"
+)
 HARDWARE_WORDS = (
     "`auto`, `cpu`, `mps`, `rocm:6.1`, `cuda:8.9` (compute capability) or `cuda:8.9:550.54.15` (and driver)"
 )
