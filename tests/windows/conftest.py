@@ -29,7 +29,7 @@ def wine_prefix() -> Iterator[Wine]:
 
 @pytest.fixture
 def wine(wine_prefix: Wine) -> Iterator[Wine]:
-    """Windows, with nothing in `C:\\work`."""
+    """Windows, with nothing in `C:\\area`."""
     _empty(wine_prefix)
     yield wine_prefix
     _empty(wine_prefix)
@@ -38,5 +38,5 @@ def wine(wine_prefix: Wine) -> Iterator[Wine]:
 def _empty(wine: Wine) -> None:
     import shutil
 
-    shutil.rmtree(wine.drive / "work", ignore_errors=True)
-    (wine.drive / "work").mkdir(parents=True)
+    shutil.rmtree(wine.drive / "area", ignore_errors=True)
+    (wine.drive / "area").mkdir(parents=True)

@@ -15,15 +15,15 @@ SAYS_AND_FAILS = "import sys\nprint(sys.argv[1:])\nsys.exit(7)\n"
 @pytest.fixture
 def start(wine: Wine) -> str:
     """A batch file that runs `setup_all_envs.bat` from a folder with a space, its bootstrap replaced."""
-    folder = wine.drive / "work" / "a b" / "scripts"
+    folder = wine.drive / "area" / "a b" / "scripts"
     folder.mkdir(parents=True)
     for name in ("setup_all_envs.bat", "bootstrap.bat"):
         shutil.copyfile(ROOT / "scripts" / name, folder / name)
     (folder / "bootstrap.py").write_text(SAYS_AND_FAILS, encoding="utf-8")
     # in a file, because Wine takes nested quotes apart
-    line = '@"C:\\work\\a b\\scripts\\setup_all_envs.bat" one "two words"\r\n'
-    (wine.drive / "work" / "start.bat").write_text(line, encoding="utf-8", newline="")
-    return "C:\\work\\start.bat"
+    line = '@"C:\\area\\a b\\scripts\\setup_all_envs.bat" one "two words"\r\n'
+    (wine.drive / "area" / "start.bat").write_text(line, encoding="utf-8", newline="")
+    return "C:\\area\\start.bat"
 
 
 @pytest.mark.parametrize(

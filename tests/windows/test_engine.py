@@ -16,7 +16,7 @@ from pathlib import Path
 from envyard.definition import Kind
 from envyard.locks import ExclusiveLock
 from envyard.store import Store
-store = Store(Path("C:/work/.envs"))
+store = Store(Path("C:/area/.envs"))
 store.prepare()
 lock = ExclusiveLock(store, Kind.PROJECT, "demo")
 print("got" if lock.try_acquire() else "busy", flush=True)
@@ -75,7 +75,7 @@ def test_a_file_is_replaced_while_another_process_reads_it(wine: Wine) -> None:
 import json, subprocess, sys, threading
 from pathlib import Path
 from envyard.files import write_json
-path = Path("C:/work/pointer.json")
+path = Path("C:/area/pointer.json")
 write_json(path, {"n": 0})
 reader = subprocess.Popen([sys.executable, "-c", '''
 import json, threading
@@ -83,7 +83,7 @@ print("reads", flush=True)
 n, pause = 0, threading.Event()
 while n < 199:
     try:
-        with open("C:/work/pointer.json", "rb") as file:
+        with open("C:/area/pointer.json", "rb") as file:
             n = json.loads(file.read())["n"]
     except PermissionError:
         pass
@@ -102,27 +102,28 @@ finally:
     assert said.splitlines() == ["whole []"]
 
 
-def test_the_reference_project_model_is_set_up_and_its_tests_pass(wine: Wine) -> None:
-    for name in ("projects/Model", "requirements"):
+def test_two_reference_projects_are_set_up_and_their_tests_pass(wine: Wine) -> None:
+    area = wine.drive / "area"
+    for name in ("projects/Model", "projects/ConfigLoad", "requirements"):
         ignored = shutil.ignore_patterns("venv", "__pycache__", ".pytest_cache")
-        shutil.copytree(ROOT / name, wine.drive / "work" / name, ignore=ignored)
-    (wine.drive / "work" / "workspace.toml").write_text(
-        '[workspace]\nname = "reference"\npython = "3.11"\ninstaller = "pip"\n\n'  # uv does not start under Wine 8
-        '[projects.model]\npath = "projects/Model"\nrequirements = ["requirements/model.in"]\n'
-        'lockfile = "requirements/model.txt"\n',
-        encoding="utf-8",
-    )
+        shutil.copytree(ROOT / name, area / name, ignore=ignored)
+    text = '[workspace]\nname = "reference"\npython = "3.11"\ninstaller = "pip"\n'  # uv does not start under Wine 8
+    for key, path in (("model", "projects/Model"), ("config-load", "projects/ConfigLoad")):
+        text += f'\n[projects.{key}]\npath = "{path}"\nrequirements = ["requirements/{key}.in"]\n'
+        text += f'lockfile = "requirements/{key}.txt"\n'
+    (area / "workspace.toml").write_text(text, encoding="utf-8")
     envyard = (TOOLS, "-m", "envyard")
-    first = wine.run(*envyard, "envs.setup", "model", timeout=240)
-    assert "1 built" in first.stdout
-    again = wine.run(*envyard, "envs.setup", "model", timeout=120)
+    first = wine.run(*envyard, "envs.setup", "model", "config-load", timeout=300)
+    assert "2 built" in first.stdout
+    again = wine.run(*envyard, "envs.setup", "model", "config-load", timeout=120)
     assert "kept" in again.stdout
-    venv = wine.drive / "work" / "projects" / "Model" / "venv"
-    assert (venv / "Scripts" / "python.exe").is_file()
-    (listed,) = json.loads(wine.run(*envyard, "envs.list", "--json").stdout)["environments"]
-    assert listed["grade"] == "ok"
+    for project in ("Model", "ConfigLoad"):
+        assert (area / "projects" / project / "venv" / "Scripts" / "python.exe").is_file()
+    listed = json.loads(wine.run(*envyard, "envs.list", "--json").stdout)["environments"]
+    assert [one["grade"] for one in listed] == ["ok", "ok"]
     # a launcher, through what was published
-    assert "pytest 9" in wine.run("C:\\work\\projects\\Model\\venv\\Scripts\\pytest.exe", "--version").stdout
-    shutil.copyfile(ROOT / "noxfile.py", wine.drive / "work" / "noxfile.py")
-    tested = wine.run(TOOLS, "-m", "nox", "-s", "model", timeout=120)
-    assert " passed" in tested.stdout
+    assert "pytest 9" in wine.run("C:\\area\\projects\\Model\\venv\\Scripts\\pytest.exe", "--version").stdout
+    shutil.copyfile(ROOT / "noxfile.py", area / "noxfile.py")
+    for session in ("model", "config-load"):
+        tested = wine.run(TOOLS, "-m", "nox", "-s", session, timeout=120)
+        assert " passed" in tested.stdout

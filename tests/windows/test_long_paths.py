@@ -15,7 +15,7 @@ TREE = """
 import os, stat
 from pathlib import Path
 from envyard.longpath import copy_tree, extended, plain, remove_tree
-root, names = Path("C:/work/tree"), ["a" * 90] * 4
+root, names = Path("C:/area/tree"), ["a" * 90] * 4
 folder = extended(root)
 for name in ["", *names]:
     folder = os.path.join(folder, name) if name else folder
@@ -29,14 +29,14 @@ assert len(deepest) > 380
 
 @pytest.fixture(autouse=True)
 def shim(wine: Wine) -> None:
-    shutil.copyfile(Path(__file__).with_name("max_path.py"), wine.drive / "work" / "max_path.py")
+    shutil.copyfile(Path(__file__).with_name("max_path.py"), wine.drive / "area" / "max_path.py")
 
 
 def test_the_shim_bites(wine: Wine) -> None:
     said = wine.python(
         SHIM
         + "import os\n"
-        + "path = 'C:\\\\work\\\\' + '\\\\'.join(['b' * 90] * 3)\n"
+        + "path = 'C:\\\\area\\\\' + '\\\\'.join(['b' * 90] * 3)\n"
         + "for what in (lambda: os.makedirs(path), lambda: open(path + '.txt', 'w'), lambda: os.listdir(path)):\n"
         + "    try:\n        what()\n    except OSError as error:\n        print('refused', error.winerror)\n"
         + "os.makedirs('\\\\\\\\?\\\\' + path)\nprint(os.listdir('\\\\\\\\?\\\\' + path))\n"
@@ -47,7 +47,7 @@ def test_the_shim_bites(wine: Wine) -> None:
 
 
 def test_without_the_shim_wine_takes_any_path(wine: Wine) -> None:
-    said = wine.python("import os\nos.makedirs('C:\\\\work\\\\' + '\\\\'.join(['b' * 90] * 3))\nprint('made')\n")
+    said = wine.python("import os\nos.makedirs('C:\\\\area\\\\' + '\\\\'.join(['b' * 90] * 3))\nprint('made')\n")
     assert said.strip() == "made"
 
 
@@ -56,13 +56,13 @@ def test_a_tree_of_400_characters_is_copied_and_removed(wine: Wine) -> None:
         SHIM
         + TREE
         + """
-copy = Path("C:/work/copy")
+copy = Path("C:/area/copy")
 copy.mkdir()
 copy_tree(root, copy)
 copied = deepest.replace("\\\\tree\\\\", "\\\\copy\\\\")
 print(open(copied).read())
 os.chmod(copied, stat.S_IREAD)
-print(remove_tree(root), remove_tree(copy), sorted(os.listdir("C:/work")))
+print(remove_tree(root), remove_tree(copy), sorted(os.listdir("C:/area")))
 """
     )
     first, second = said.splitlines()

@@ -21,7 +21,7 @@ SHA256 = {
 }
 PYTHON = "C:\\Python311\\python.exe"
 TOOLS = "C:\\tools\\Scripts\\python.exe"
-_LOCKFILES = ("requirements/tools.txt", "requirements/model.txt")
+_LOCKFILES = ("requirements/tools.txt", "requirements/model.txt", "requirements/config-load.txt")
 _FOR_WINDOWS = ("--platform=win_amd64", "--python-version=3.11", "--implementation=cp", "--only-binary=:all:")
 
 
@@ -52,11 +52,11 @@ class Wine:
         }
 
     def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        """Start a program of Windows in `C:\\work`; stdout and stderr come through one pipe."""
-        (self.drive / "work").mkdir(exist_ok=True)
+        """Start a program of Windows in `C:\\area`; stdout and stderr come through one pipe."""
+        (self.drive / "area").mkdir(exist_ok=True)
         return subprocess.Popen(
             ["wine", *arguments],
-            cwd=self.drive / "work",
+            cwd=self.drive / "area",
             env=self.environment | dict(env or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -84,10 +84,10 @@ class Wine:
 
     def python(self, code: str, *arguments: str, timeout: float = 60, check: bool = True) -> str:
         """Run Python code in the environment of the tools; returns what it printed."""
-        script = self.drive / "work" / f"script-{hashlib.sha256(code.encode()).hexdigest()[:12]}.py"
+        script = self.drive / "area" / f"script-{hashlib.sha256(code.encode()).hexdigest()[:12]}.py"
         script.parent.mkdir(exist_ok=True)
         script.write_text(code, encoding="utf-8")
-        return self.run(TOOLS, f"C:\\work\\{script.name}", *arguments, timeout=timeout, check=check).stdout
+        return self.run(TOOLS, f"C:\\area\\{script.name}", *arguments, timeout=timeout, check=check).stdout
 
     def begin(self) -> None:
         """Start the server, so that it does not inherit the pipes of the first program."""
