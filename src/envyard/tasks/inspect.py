@@ -1,4 +1,4 @@
-"""Look at environments and use them: `envs.list`, `envs.show`, `envs.doctor`, `envs.run`."""
+"""Look at environments and use them: `envs.list`, `envs.show`, `envs.matrix`, `envs.doctor`, `envs.run`."""
 
 from __future__ import annotations
 
@@ -68,6 +68,28 @@ def show(_context: Context, names: Sequence[str] = (), json: bool = False) -> in
     return 0
 
 
+@command(metavar="[PACKAGE ...]", names="Packages; none: all that two projects or more have.")
+def matrix(_context: Context, names: Sequence[str] = (), json: bool = False) -> int:
+    """Compare the versions of packages in the projects.
+
+    Versions that differ are marked: with them the projects cannot share an
+    environment. A project without an environment counts by its lockfile.
+    """
+    from envyard.commands.matrix import version_matrix
+
+    found = version_matrix(workspace_here(), names)
+    if json:
+        from envyard.report.data import as_json
+        from envyard.report.matrix import matrix_data
+
+        write(as_json(matrix_data(found)))
+    else:
+        from envyard.report.matrix import matrix_text
+
+        write(matrix_text(found, Style.of(sys.stdout), width_of(sys.stdout)))
+    return 0
+
+
 @command(
     metavar="[NAME ...]",
     names="Projects, each by its key, title or path; none: all.",
@@ -132,4 +154,4 @@ def after_dashes(remainder: str, argv: Sequence[str]) -> list[str]:
     return words if " ".join(words) == remainder else shlex.split(remainder)
 
 
-COMMANDS = (list_, show, doctor, run)
+COMMANDS = (list_, show, matrix, doctor, run)
