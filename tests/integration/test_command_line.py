@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import shutil
 import signal
 import subprocess
@@ -345,6 +344,7 @@ class Terminal:
     """A command on a pseudo terminal of 80 columns; `screen` is all it wrote so far."""
 
     def __init__(self, kit: WorkspaceKit, *words: str) -> None:
+        pty = pytest.importorskip("pty", reason="Windows has no pseudo terminals of this kind")
         self._leader, follower = pty.openpty()
         self.process = subprocess.Popen(
             [sys.executable, "-c", _ON_TERMINAL, str(follower), *words],

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pty
 import shlex
 import shutil
 import subprocess
@@ -23,6 +22,7 @@ from kit.index import LocalIndex
 from kit.processes import kill_tree, wait_for
 from kit.workspaces import ProjectPlan, WorkspaceKit, make_workspace
 
+pty = pytest.importorskip("pty", reason="Windows has no pseudo terminals of this kind")
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 SHELLS = ("bash", "zsh", "fish")
 TRICKY = 'it\'s "quoted" $HOME $(touch pwned) `touch pwned` \\n \\\\ 名前\nsecond line\n'

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import shutil
 import subprocess
 import sys
@@ -52,6 +51,7 @@ def test_tools_only_prints_the_python_and_nothing_else(ready: ScriptsCopy) -> No
 def test_a_second_run_does_nothing_and_needs_no_index(ready: ScriptsCopy) -> None:
     first = ready.current
     ready.index.down()
+    resource = pytest.importorskip("resource", reason="Windows does not tell the time of children")
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = ready.setup()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
