@@ -13,7 +13,7 @@ from envyard.builder import Build, audit
 from envyard.check import Checked, current_environment, reasons_to_build
 from envyard.environment import Environment
 from envyard.errors import Cancelled, CommandFailed, EnvironmentIncomplete, EnvyardError
-from envyard.events import BuildReasons, Finished, Listener, Phase, PhaseStarted, Waiting, Warned
+from envyard.events import BuildReasons, Finished, Listener, Phase, PhaseStarted, Warned
 from envyard.fetch import fetch_lock
 from envyard.fingerprint import take_fingerprint
 from envyard.health import Grade, Health, check_health
@@ -28,6 +28,7 @@ from envyard.requirements import load_text, parse_lockfile
 from envyard.restart import remember_proof, unproven
 from envyard.retention import forget_old
 from envyard.store import Store
+from envyard.waiting import waiting_event
 
 
 class Job:
@@ -261,17 +262,7 @@ class Job:
             )
 
     def _tell_waiting(self, holder: Holder | None, seconds: float) -> None:
-        self.work.tell(
-            Waiting(
-                key=self.definition.key,
-                holder_pid=holder.pid if holder else 0,
-                holder_host=holder.host if holder else "",
-                holder_phase=holder.phase if holder else "",
-                holder_seconds=holder.seconds if holder else 0.0,
-                holder_alive=holder.alive if holder else True,
-                seconds=seconds,
-            )
-        )
+        self.work.tell(waiting_event(self.definition.key, holder, seconds))
 
     def _finish(
         self,

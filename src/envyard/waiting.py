@@ -31,21 +31,20 @@ def builder_words(store: Store, kind: Kind, key: str) -> str:
     return "another process" if holder is None else f"process {holder.pid} on {holder.host} ({holder.phase})"
 
 
+def waiting_event(key: str, holder: Holder | None, seconds: float) -> Waiting:
+    """What to tell while waiting for the exclusive lock of `key` since `seconds`; `holder` may not be known yet."""
+    return Waiting(
+        key=key,
+        holder_pid=holder.pid if holder else 0,
+        holder_host=holder.host if holder else "",
+        holder_phase=holder.phase if holder else "",
+        holder_seconds=holder.seconds if holder else 0.0,
+        holder_alive=holder.alive if holder else True,
+        seconds=seconds,
+    )
+
+
 def wait_for_builder(store: Store, kind: Kind, key: str, listener: Listener, cancellation: Cancellation) -> None:
     """Return when nobody builds the environment any more; a killed builder is noticed at once. Raises `Cancelled`."""
-
-    def tell(holder: Holder | None, seconds: float) -> None:
-        listener(
-            Waiting(
-                key=key,
-                holder_pid=holder.pid if holder else 0,
-                holder_host=holder.host if holder else "",
-                holder_phase=holder.phase if holder else "",
-                holder_seconds=holder.seconds if holder else 0.0,
-                holder_alive=holder.alive if holder else True,
-                seconds=seconds,
-            )
-        )
-
     with ExclusiveLock(store, kind, key) as lock:
-        lock.acquire(tell, cancellation)
+        lock.acquire(lambda holder, seconds: listener(waiting_event(key, holder, seconds)), cancellation)

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from envyard.definition import Kind
 from envyard.errors import EnvyardError, UsageError
+from envyard.fetch import applicable
 from envyard.fields import closest
+from envyard.interpreter import current_interpreter
 from envyard.project import Project, Workspace
-from envyard.requirements import canonical_name, load_text, parse_lockfile
+from envyard.requirements import canonical_name, load_text, parse_lockfile, pin_versions
 from envyard.store import Store
 
 
@@ -74,12 +76,10 @@ def version_matrix(workspace: Workspace, packages: Sequence[str] = ()) -> Matrix
 
 def _pins(project: Project) -> dict[str, str]:
     """What the lockfile of a project pins for this platform; empty without a readable one."""
-    from packaging.markers import Marker  # 75 ms, and only for what is not built
-
     if project.lockfile is None:
         return {}
     try:
         pins = parse_lockfile(load_text(project.lockfile))
     except (EnvyardError, OSError):
         return {}
-    return {pin.name: pin.version for pin in pins if not pin.marker or Marker(pin.marker).evaluate()}
+    return pin_versions(applicable(pins, current_interpreter()))
