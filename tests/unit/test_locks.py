@@ -15,11 +15,10 @@ from pathlib import Path
 
 import pytest
 from kit.processes import alive, wait_for
+from kit.values import make_environment
 
 from envyard.definition import Kind
-from envyard.environment import Environment
 from envyard.errors import Cancelled, EnvironmentMissing, LockTimeout
-from envyard.interpreter import describe_interpreter
 from envyard.locks import (
     ExclusiveLock,
     Holder,
@@ -128,25 +127,9 @@ def generation(store: Store) -> str:
 
 
 def commit(store: Store, created: float = 1.0) -> str:
-    name = store.new_generation()
-    path = store.generation_path(name)
-    path.mkdir()
-    made = Environment(
-        generation=name,
-        kind=Kind.PROJECT,
-        key="alpha",
-        title="Alpha",
-        path=path,
-        built_at=str(path),
-        fingerprint="",
-        interpreter=describe_interpreter(sys.executable, "3.11.7", "cpython"),
-        installer="",
-        site_packages="lib",
-        created=created,
-    )
-    store.commit(made)
+    made = make_environment(store.generation_path(store.new_generation()), created=created)
     store.point(made, ())
-    return name
+    return made.generation
 
 
 def alpha_lock(store: Store) -> ExclusiveLock:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from kit.values import make_environment
 
-from envyard.definition import Kind
 from envyard.environment import COMMIT_FILE, Environment
-from envyard.interpreter import describe_interpreter
 from envyard.locks import collect
 from envyard.restart import current_start, remember_proof, unproven
 from envyard.store import Store
@@ -32,28 +30,7 @@ def store(tmp_path: Path) -> Store:
 def committed(store: Store) -> Callable[[str], Environment]:
     """Commits a generation as if the machine had been started at the time of that name."""
 
-    def commit(start: str) -> Environment:
-        generation = store.new_generation()
-        path = store.generation_path(generation)
-        path.mkdir()
-        made = Environment(
-            generation=generation,
-            kind=Kind.PROJECT,
-            key="alpha",
-            title="Alpha",
-            path=path,
-            built_at=str(path),
-            fingerprint="",
-            interpreter=describe_interpreter(sys.executable, "3.11.7", "cpython"),
-            installer="",
-            site_packages="lib",
-            created=1.0,
-            start=start,
-        )
-        store.commit(made)
-        return made
-
-    return commit
+    return lambda start: make_environment(store.generation_path(store.new_generation()), start=start)
 
 
 def test_what_was_built_since_the_start_needs_no_proof(store: Store, committed: Callable[[str], Environment]) -> None:
