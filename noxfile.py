@@ -37,11 +37,12 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(default=False, reuse_venv=True, allow_parallel=True)
 def lint(session: nox.Session) -> None:
-    """envyard: style and format (`-- --fix` corrects what it can)"""
+    """envyard: style, format, the generated reference (`-- --fix` corrects what it can)"""
     install_tools(session)
     fix = "--fix" in session.posargs
     session.run("ruff", "check", *(["--fix"] if fix else []))
     session.run("ruff", "format", *([] if fix else ["--check"]))
+    session.run("python", "docs/reference.py", *([] if fix else ["--check"]))
 
 
 @nox.session(default=False, reuse_venv=True, allow_parallel=True)

@@ -20,6 +20,16 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+EXIT_CODE_MEANINGS = {
+    ExitCode.DONE: "done",
+    ExitCode.FAILED: "an expected failure: an environment could not be built, a check found a problem",
+    ExitCode.USAGE: "the command makes no sense: an unknown name, a wrong number, a mistake in `workspace.toml`",
+    ExitCode.BUG: "a bug of envyard; its traceback is in a file whose path is told",
+    ExitCode.INTERRUPTED: "stopped by Ctrl-C or SIGTERM",
+}
+"""What people are told about them, in docs/reference.md."""
+
+
 class EnvyardError(Exception):
     """An expected failure.
 

@@ -285,12 +285,3 @@ def test_every_task_explains_itself_within_80_columns(name: str, capsys: pytest.
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"Usage: envyard {name} ")
     assert max(map(len, lines)) <= 80
-
-
-@pytest.mark.parametrize("name", sorted(namespace.task_names))
-def test_the_command_reference_has_every_task_with_all_its_options(name: str) -> None:
-    page = (Path(__file__).resolve().parents[2] / "docs" / "commands.md").read_text(encoding="utf-8")
-    chapters = {chapter.split("\n")[0]: chapter for chapter in page.split("\n## ")}
-    synopsis = next(line for line in chapters[name].splitlines() if line.startswith(f"    {name}"))
-    options = [f"--{argument.names[0]}" for argument in namespace[name].get_arguments() if argument.names[0] != "names"]
-    assert [option for option in options if option not in synopsis] == []

@@ -13,7 +13,7 @@ _FORMATS = ("table", "github", "gitlab", "json")
 
 @command(
     changed_since="Only what changes since the commit REF affect, and why.",
-    format="`github`, `gitlab` or `json` instead of a table for people.",
+    format="For programs, instead of a table for people.",
 )
 def matrix(_context: Context, changed_since: str | None = None, format: str = "table") -> int:  # noqa: A002 - the option
     """List the projects to test, a job for each platform.
@@ -33,7 +33,8 @@ def matrix(_context: Context, changed_since: str | None = None, format: str = "t
 
 
 @command(
-    provider="`github` or `gitlab`.",
+    required=("provider",),
+    provider="For which CI system.",
     check="Write nothing; fail when the file is not what would be written.",
     stdout="Print it instead.",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from invoke.exceptions import Exit, ParseError
@@ -13,9 +13,9 @@ from envyard import __version__
 from envyard.errors import ExitCode
 from envyard.report import complain, started_as, write
 from envyard.tasks import namespace
-from envyard.tasks.names import Names, TaskContext
+from envyard.tasks.usage import usage_words
 
-_OPTIONS = (
+OPTIONS = (
     ("--dry", "Only say what would be done."),
     ("--help[=TASK]", "Show this help, or that of one task."),
     ("--list", "List the tasks."),
@@ -23,6 +23,8 @@ _OPTIONS = (
     ("--version", "Show the version."),
 )
 """What of Invoke's own options means something here; the help is silent about the others."""
+
+_COLUMNS = 80
 
 
 def run() -> None:
@@ -59,7 +61,7 @@ class EnvyardProgram(Program):
         write("`envyard --help TASK` explains one task.")
         write("")
         write("Options:\n")
-        self.print_columns(_OPTIONS)
+        self.print_columns(OPTIONS)
         self.list_tasks()
 
     def no_tasks_given(self) -> None:
@@ -68,9 +70,7 @@ class EnvyardProgram(Program):
 
     def print_task_help(self, name: str) -> None:
         context: Any = self.parser.contexts[name]
-        names = context.names if isinstance(context, TaskContext) else None
-        words = names.metavar if isinstance(names, Names) else ""
-        write(" ".join(filter(None, ["Usage: envyard", name, words, "[--options]"])))
+        write("\n".join(_folded(f"Usage: envyard {name}", usage_words(self.collection[name]))))
         write("")
         for line in (inspect.getdoc(self.collection[name]) or "").splitlines():
             write(self.leading_indent + line if line else "")
@@ -87,3 +87,14 @@ class EnvyardProgram(Program):
             name = getattr(error.context, "name", None)
             complain(f"error: {error}\n\nhint: run `envyard --help{f' {name}' if name else ''}`")
             raise Exit(code=ExitCode.USAGE) from None
+
+
+def _folded(begin: str, words: Iterable[str]) -> Iterator[str]:
+    """The words behind `begin`, on as many lines of 80 columns as they need."""
+    line = begin
+    for word in words:
+        if len(line) + 1 + len(word) > _COLUMNS:
+            yield line
+            line = " " * len("Usage: envyard")
+        line = f"{line} {word}"
+    yield line

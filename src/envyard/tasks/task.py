@@ -44,8 +44,8 @@ _METAVARS = {
     "envyard": "REQUIREMENT",
     "scripts": "NAME",
     "changed_since": "REF",
-    "format": "FORMAT",
-    "provider": "PROVIDER",
+    "format": "github|gitlab|json",
+    "provider": "github|gitlab",
     "jobs": "N",
     "key": "KEY",
     "platform": "NAME",
@@ -58,11 +58,15 @@ _METAVARS = {
 
 
 class Command(Task):  # type: ignore[type-arg]
-    """A task whose parameter `names` takes every word, which its help calls `metavar`."""
+    """A task whose parameter `names` takes every word, which its help calls `metavar`.
 
-    def __init__(self, body: Callable[..., None], *, metavar: str, **options: Any) -> None:
+    `required` names the options that it does not work without; its body refuses to.
+    """
+
+    def __init__(self, body: Callable[..., None], *, metavar: str, required: Sequence[str], **options: Any) -> None:
         super().__init__(body, positional=(), auto_shortflags=False, **options)
         self.metavar = metavar
+        self.required = tuple(required)
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
         texts = self.help.copy()  # Invoke empties it, and would have no help the second time
@@ -80,14 +84,19 @@ class Command(Task):  # type: ignore[type-arg]
 
 
 def command(
-    name: str | None = None, *, metavar: str = "NAME ...", iterable: Sequence[str] = (), **texts: str
+    name: str | None = None,
+    *,
+    metavar: str = "NAME ...",
+    iterable: Sequence[str] = (),
+    required: Sequence[str] = (),
+    **texts: str,
 ) -> Callable[[Body], Command]:
     """Make a function a task. `texts` are the help of its parameters, besides those in `HELP`."""
 
     def make(body: Body) -> Command:
         parameters = body.__code__.co_varnames[1 : body.__code__.co_argcount]
         helps = {parameter: texts.get(parameter) or HELP[parameter] for parameter in parameters}
-        return Command(_guarded(body), name=name, metavar=metavar, help=helps, iterable=iterable)
+        return Command(_guarded(body), name=name, metavar=metavar, required=required, help=helps, iterable=iterable)
 
     return make
 
