@@ -11,7 +11,9 @@ from bisect import bisect_right
 from functools import partial
 from typing import NamedTuple
 
-from envyard.fields import Location, Problems, Table, WrittenFloat, closest, invalid, shown
+from envyard.fields import Table
+from envyard.problems import Location, Problems, invalid
+from envyard.wording import WrittenFloat, closest, shown
 
 
 def read_toml(file: str, name: str, *, reference: str = "") -> Table:

@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from envyard.configuration import Places, is_inside
-from envyard.fields import Table, closest, shown
+from envyard.fields import Table
 from envyard.members import Member
+from envyard.wording import closest, shown
 
 RESERVED_KEYS = frozenset({"all", "lint", "projects", "tests", "types"})
 """The nox sessions of every workspace; no project may take their names."""

@@ -3,64 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Mapping
 
-from envyard.errors import ConfigurationInvalid
+from envyard.problems import Location, Problems, dotted
+from envyard.wording import closest, kind_of, listed, shown, written_form
 
-Location = tuple[str | int, ...]
-"""Where in a file: keys and list indexes from the top, such as `("projects", "model", "tags", 0)`."""
-
-
-class Problem(NamedTuple):
-    """One mistake: `expected` and `suggestion` continue "expected …" and "did you mean …?"."""
-
-    location: Location
-    problem: str
-    expected: str = ""
-    suggestion: str = ""
-
-    def __str__(self) -> str:
-        parts = [self.problem]
-        if self.expected:
-            parts.append(f"expected {self.expected}")
-        if self.suggestion:
-            parts.append(f"did you mean `{self.suggestion}`?")
-        return f"{dotted(self.location)}: {'; '.join(parts)}"
-
-
-class Problems:
-    """The mistakes found so far in one file.
-
-    `file` is what the message calls it, `name` what begins each line. `lines` finds the line of each location
-    and is called only when there is something to report.
-    """
-
-    def __init__(
-        self, file: str, name: str, lines: Callable[[], Mapping[Location, int]] = dict, *, reference: str = ""
-    ) -> None:
-        self.file = file
-        self.name = name
-        self.reference = reference
-        self._lines = lines
-        self._found: list[Problem] = []
-
-    def add(self, location: Location, problem: str, *, expected: str = "", suggestion: str = "") -> None:
-        """Remember a mistake."""
-        self._found.append(Problem(location, problem, expected, suggestion))
-
-    def raise_if_any(self) -> None:
-        """Raise `ConfigurationInvalid` with every mistake, in the order of the file."""
-        if not self._found:
-            return
-        lines = self._lines()
-        placed = [(_line(problem.location, lines), problem) for problem in self._found]
-        placed.sort(key=lambda each: each[0])
-        raise invalid(
-            self.file,
-            [f"{self.name}:{line}: {problem}" for line, problem in placed],
-            reference=self.reference,
-        )
+_SHELL_OPERATORS = frozenset({"&&", "||", "|", ";", "&", ">", ">>", "<"})
 
 
 class Table:
@@ -206,7 +154,7 @@ class Table:
             self.mistake(key, f"is {kind_of(value)}", expected="a whole number")
             return default
         if minimum is not None and value < minimum:
-            self.mistake(key, f"{_written(value)} is too small", expected=f"{minimum} or more")
+            self.mistake(key, f"{written_form(value)} is too small", expected=f"{minimum} or more")
             return default
         return value
 
@@ -278,7 +226,7 @@ class Table:
         if isinstance(value, bool) or not isinstance(value, int | float):
             self.mistake(key, f"is {kind_of(value)}", index=index, expected="text in quotes")
             return
-        written = _written(value)
+        written = written_form(value)
         suggestion = f'"{written}"' if index is not None else f'{key} = "{written}"'
         if isinstance(value, float) and written != str(value):
             problem = f"is a number; write it in quotes: TOML reads {written} as {value}"
@@ -286,93 +234,3 @@ class Table:
         else:
             problem = f"is {kind_of(value)}"
             self.mistake(key, problem, index=index, expected="text in quotes", suggestion=suggestion)
-
-
-class WrittenFloat(float):
-    """A number of a TOML file that remembers how it was written (give it to tomllib as `parse_float`)."""
-
-    written: str
-
-    def __new__(cls, written: str) -> WrittenFloat:
-        """The number that `written` stands for."""
-        number = super().__new__(cls, written)
-        number.written = written
-        return number
-
-
-def invalid(file: str, details: list[str], *, reference: str = "") -> ConfigurationInvalid:
-    """The error for a file with the mistakes `details`; `reference` is the page that describes its keys."""
-    count = "1 mistake" if len(details) == 1 else f"{len(details)} mistakes"
-    hint = f"correct {'it' if len(details) == 1 else 'them'} and run the command again"
-    if reference:
-        hint += f"; `{reference}` describes every key"
-    return ConfigurationInvalid(f"`{file}` has {count}", hint=hint, details=details)
-
-
-def dotted(location: Location) -> str:
-    """A location as TOML writes it: `projects.model.tags[0]`."""
-    text = ""
-    for part in location:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        else:
-            key = part if re.fullmatch(r"[A-Za-z0-9_-]+", part) else f'"{_escaped(part)}"'
-            text += f".{key}" if text else key
-    return text
-
-
-def shown(text: str) -> str:
-    """Text from a file within backticks, on one line and not too long."""
-    text = _escaped(text)
-    return f"`{text[:77]}...`" if len(text) > 80 else f"`{text}`"
-
-
-def listed(words: Iterable[str]) -> str:
-    """Words within backticks, as a choice: `a`, `b` or `c`."""
-    quoted = [f"`{word}`" for word in words]
-    return " or ".join(quoted) if len(quoted) < 3 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"
-
-
-def closest(word: str, known: Iterable[str]) -> str:
-    """The known word that was probably meant, or ""."""
-    import difflib  # only mistakes need it
-
-    folded = {each.casefold(): each for each in known}
-    matches = difflib.get_close_matches(word[:100].casefold(), folded, n=1)
-    return folded[matches[0]] if matches else ""
-
-
-def kind_of(value: object) -> str:
-    """What a TOML value is, in words that follow "is"."""
-    if isinstance(value, bool):
-        return f"`{str(value).lower()}`"
-    if isinstance(value, str):
-        return f"the text {shown(value)}"
-    if isinstance(value, int | float):
-        return f"the number {_written(value)}"
-    if isinstance(value, list):
-        return "a list of tables" if value and isinstance(value[0], dict) else "a list"
-    return "a table" if isinstance(value, dict) else "a date or time"
-
-
-_SHELL_OPERATORS = frozenset({"&&", "||", "|", ";", "&", ">", ">>", "<"})
-
-
-def _line(location: Location, lines: Mapping[Location, int]) -> int:
-    """The line of the nearest place that is written in the file: an absent key has the line of its table."""
-    while location and location not in lines:
-        location = location[:-1]
-    return lines.get(location, 1)
-
-
-def _written(value: float) -> str:
-    if isinstance(value, WrittenFloat):
-        return value.written
-    try:
-        return str(value)
-    except ValueError:  # Python refuses to print an integer of more than 4300 digits
-        return hex(value)[:20] + "..." if isinstance(value, int) else repr(value)
-
-
-def _escaped(text: str) -> str:
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)

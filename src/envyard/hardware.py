@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from envyard.errors import CommandFailed, UsageError
-from envyard.fields import shown
 from envyard.nvidia import SECONDS, Gpu, find_nvidia
 from envyard.platforms import HARDWARE, HARDWARE_WORDS
 from envyard.process import environment_variable, run
+from envyard.wording import shown
 
 VARIABLE = "ENVYARD_HARDWARE"
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from envyard.errors import ConfigurationInvalid
-from envyard.fields import Location, Problems, WrittenFloat, invalid
+from envyard.problems import Location, Problems, invalid
+from envyard.wording import WrittenFloat
 
 _PART = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 _LARGEST = 10_000_000  # bytes; a profile has a few thousand

@@ -12,10 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from envyard.fields import Location, Table, closest, shown
+from envyard.fields import Table
 from envyard.jsonlines import key_lines, read_json
+from envyard.problems import Location
 from envyard.profile import ACCELERATOR, Serves
 from envyard.requirements import canonical_name
+from envyard.wording import closest, shown
 
 FORMAT_VERSION = "1.0"
 _REFERENCE = "docs/profiles-import.md"

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from envyard.configuration import Places
-from envyard.fields import Table, listed, shown
+from envyard.fields import Table
 from envyard.project import Project
+from envyard.wording import listed, shown
 
 # Regular expressions are compiled when they are used first: few are used in a file without mistakes.
 _VERSION = r"(?:(?:python|cpython|pypy|graalpy)-?)?3(?:\.\d{1,2}(?:\.\d{1,2})?)?t?(?:-(?:32|64))?"

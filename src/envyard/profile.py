@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from envyard.errors import ProfileNotFound
-from envyard.fields import closest, shown
+from envyard.wording import closest, shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

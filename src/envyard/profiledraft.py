@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from envyard.configuration import Places
-from envyard.fields import Table, listed, shown
+from envyard.fields import Table
 from envyard.members import (
     PYTHON,
     PYTHON_WORDS,
@@ -31,6 +31,7 @@ from envyard.profile import (
     title_of,
 )
 from envyard.requirements import canonical_name
+from envyard.wording import listed, shown
 
 _CAPABILITY = r"[0-9]{1,2}\.[0-9]"
 _CAPABILITY_WORDS = "a compute capability such as `8.6`"

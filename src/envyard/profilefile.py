@@ -11,9 +11,11 @@ from pathlib import Path
 
 from envyard.configuration import Places, read_toml
 from envyard.errors import ConfigurationInvalid
-from envyard.fields import Problems, Table, closest, invalid, shown
+from envyard.fields import Table
+from envyard.problems import Problems, invalid
 from envyard.profile import Profile, profile_not_found
 from envyard.profiledraft import Draft, complete, extend, read_draft
+from envyard.wording import closest, shown
 
 PROFILES_FOLDER = "profiles"
 _REFERENCE = "docs/profiles.md"

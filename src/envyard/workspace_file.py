@@ -15,8 +15,8 @@ from typing import Any
 from envyard.configuration import read_toml
 from envyard.discovery import FoundProject, is_there
 from envyard.errors import ConfigurationInvalid
-from envyard.fields import invalid
 from envyard.naming import name_projects
+from envyard.problems import invalid
 from envyard.workspace import WORKSPACE_FILE
 
 

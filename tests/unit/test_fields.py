@@ -9,7 +9,9 @@ import pytest
 
 from envyard.configuration import Place, Places, key_lines, read_toml
 from envyard.errors import ConfigurationInvalid
-from envyard.fields import Problems, Table, WrittenFloat, closest, dotted, listed, shown
+from envyard.fields import Table
+from envyard.problems import Problems, dotted
+from envyard.wording import WrittenFloat, closest, listed, shown
 
 
 def read(tmp_path: Path, text: str) -> Table:

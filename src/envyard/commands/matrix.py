@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from envyard.definition import Kind
 from envyard.errors import EnvyardError, UsageError
 from envyard.fetch import applicable
-from envyard.fields import closest
 from envyard.interpreter import current_interpreter
 from envyard.project import Project, Workspace
 from envyard.requirements import canonical_name, load_text, parse_lockfile, pin_versions
 from envyard.store import Store
+from envyard.wording import closest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
