@@ -6,9 +6,9 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from envyard.configuration import Places, is_inside
 from envyard.fields import Table
 from envyard.members import Member
+from envyard.places import Places, is_inside
 from envyard.wording import closest, shown
 
 RESERVED_KEYS = frozenset({"all", "lint", "projects", "tests", "types"})

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from envyard.configuration import Places
 from envyard.errors import RequirementsUnreadable, UsageError
 from envyard.manifest import MAIN_FILES, Manifest, has_setup_script, is_project_table, read_manifest
+from envyard.places import Places
 from envyard.requirements import load_text
 
 SKIPPED = frozenset(

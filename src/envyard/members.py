@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from envyard.configuration import Places
 from envyard.fields import Table
+from envyard.places import Places
 from envyard.project import Project
 from envyard.wording import listed, shown
 

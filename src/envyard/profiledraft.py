@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
-from envyard.configuration import Places
 from envyard.fields import Table
 from envyard.members import (
     PYTHON,
@@ -18,6 +17,7 @@ from envyard.members import (
     VARIABLE_WORDS,
     object_to,
 )
+from envyard.places import Places
 from envyard.platforms import PLATFORMS
 from envyard.profile import (
     ACCELERATOR,

@@ -9,9 +9,10 @@ import os
 import re
 from pathlib import Path
 
-from envyard.configuration import Places, read_toml
+from envyard.configuration import read_toml
 from envyard.errors import ConfigurationInvalid
 from envyard.fields import Table
+from envyard.places import Places
 from envyard.problems import Problems, invalid
 from envyard.profile import Profile, profile_not_found
 from envyard.profiledraft import Draft, complete, extend, read_draft

@@ -10,11 +10,12 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from envyard.configuration import Places, read_toml
+from envyard.configuration import read_toml
 from envyard.consistency import check_projects
 from envyard.errors import UnknownEnvironment, WorkspaceNotFound
 from envyard.fields import Table
 from envyard.members import LINE, LINE_WORDS, object_to, read_member, read_python
+from envyard.places import Places
 from envyard.platforms import HARDWARE, HARDWARE_WORDS, PLATFORMS
 from envyard.project import ContinuousIntegration, Project, Workspace
 from envyard.wording import closest, listed, shown

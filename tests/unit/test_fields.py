@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from envyard.configuration import Place, Places, key_lines, read_toml
+from envyard.configuration import key_lines, read_toml
 from envyard.errors import ConfigurationInvalid
 from envyard.fields import Table
+from envyard.places import Place, Places
 from envyard.problems import Problems, dotted
 from envyard.wording import WrittenFloat, closest, listed, shown
 

@@ -40,6 +40,7 @@ LAYERS = {
         "memory",
         "naming",
         "outcome",
+        "places",
         "profiledraft",
         "profilefile",
         "profiletext",
@@ -114,7 +115,6 @@ HEAVY = {"filelock", "invoke", "nox", "packaging", "rich", "tomlkit", "uv", "vir
 MODULE_LINES = 320
 FUNCTION_LINES = 60
 LONGER_MODULES = {
-    "configuration": 330,
     "process": 330,
     "store": 330,
 }
