@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,12 +34,15 @@ class FoundProject:
     - `tests`: the top-most folders with tests, relative to the project (`.`, `_meta/tests`, `../../_meta/tests/alpha`);
       empty when there are none.
     - `nested`: folders inside that would be projects by themselves, relative to the workspace.
+    - `apart`: those of them that are projects by themselves and have tests, relative to the project. `tests` are
+      without theirs.
     """
 
     path: str
     manifest: Manifest
     tests: tuple[str, ...] = ()
     nested: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,12 +53,15 @@ class Discovery:
     notes: tuple[str, ...] = ()
 
 
-def discover(root: Path, *, exclude: Sequence[str] = (), skip: Sequence[str] = (), top: bool = True) -> Discovery:
+def discover(
+    root: Path, *, exclude: Sequence[str] = (), skip: Sequence[str] = (), top: bool = True, nested: bool = False
+) -> Discovery:
     """The projects below `root`. `exclude` are patterns of paths such as `archive/*`, `skip` folders such as the store.
 
     With `top` the top folder itself counts where it is the only one; else its files are those of the whole monorepo.
+    With `nested` also those inside other projects, at every depth.
     """
-    walk = _Walk(root, exclude, skip)
+    walk = _Walk(root, exclude, skip, nested)
     paths = walk.projects()
     if top and not paths and _is_marked(_entries(root, walk.notes, "."), root, walk.notes, "."):
         paths = ["."]
@@ -93,8 +99,9 @@ def unsafe(places: Places, path: str) -> str:
 class _Walk:
     """One look at the tree; `notes` fills on the way."""
 
-    def __init__(self, root: Path, exclude: Sequence[str], skip: Sequence[str]) -> None:
+    def __init__(self, root: Path, exclude: Sequence[str], skip: Sequence[str], nested: bool = False) -> None:
         self.root = root
+        self.nested = nested
         self.notes: list[str] = []
         self._exclude = [pattern.strip("/") for pattern in exclude]
         self._skip = set(skip)
@@ -103,7 +110,7 @@ class _Walk:
     def projects(self) -> list[str]:
         """The top-most projects below the root, sorted without regard to case."""
         found: dict[str, str] = {}
-        for path in sorted(self._marked("."), key=str.casefold):
+        for path in sorted(self._all("."), key=str.casefold):
             problem = unsafe(self._places, path)
             first = found.setdefault(path.casefold(), path)
             if problem or first != path:
@@ -117,9 +124,18 @@ class _Walk:
         folder = self.root / path
         manifest = read_manifest(folder)
         self.notes += [f"{path}: {note}" for note in manifest.notes]
-        tests = tuple(_test_folders(folder)) or tuple(self._outside_tests(path))
         nested = tuple(sorted(self._marked(path), key=str.casefold)) if path != "." else ()
-        return FoundProject(path=path, manifest=manifest, tests=tests, nested=nested)
+        apart = {os.path.join(self.root, one): one[len(path) + 1 :] for one in nested} if self.nested else {}
+        tests = tuple(_test_folders(folder, without=apart)) or tuple(self._outside_tests(path))
+        with_tests = tuple(name for inside, name in apart.items() if next(_test_folders(Path(inside)), ""))
+        return FoundProject(path=path, manifest=manifest, tests=tests, nested=nested, apart=with_tests)
+
+    def _all(self, top: str) -> Iterator[str]:
+        """The projects below `top`: the top-most, or with `nested` those inside them too."""
+        for path in self._marked(top):
+            yield path
+            if self.nested:
+                yield from self._all(path)
 
     def _marked(self, top: str) -> Iterator[str]:
         """The top-most projects below `top`, without `top` itself."""
@@ -196,17 +212,17 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _test_folders(folder: Path, below: str = ".", depth: int = 0) -> Iterator[str]:
-    """The top-most folders with test files as pytest names them."""
+def _test_folders(folder: Path, below: str = ".", depth: int = 0, without: Container[str] = ()) -> Iterator[str]:
+    """The top-most folders with test files as pytest names them; `without` are paths of folders to leave out."""
     entries = _entries(folder, [], below)
     if any(_is_test(entry.name) and _is_file(entry) for entry in entries):
         yield below
         return
     for entry in entries:
         inside = _is_walked(entry) or (entry.name == "_meta" and entry.is_dir(follow_symlinks=False))
-        if inside and depth < _TEST_DEPTH:
+        if inside and depth < _TEST_DEPTH and entry.path not in without:
             name = entry.name if below == "." else f"{below}/{entry.name}"
-            yield from _test_folders(Path(entry.path), name, depth + 1)
+            yield from _test_folders(Path(entry.path), name, depth + 1, without)
 
 
 def _is_test(name: str) -> bool:

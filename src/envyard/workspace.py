@@ -80,7 +80,8 @@ def load_workspace(root: Path) -> Workspace:
         platforms=platforms,
         ci=_continuous_integration(top.table("ci"), platforms),
     )
-    settings.strings("exclude")  # folders that `envyard init` leaves out; nobody else asks
+    settings.strings("exclude")  # these two are for `envyard init`; nobody else asks
+    settings.boolean("nested")
     settings.finish()
     top.finish()
     check_projects(top, members, settings, store, places)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
+import posixpath
+import re
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from envyard.errors import ConfigurationInvalid
 from envyard.naming import name_projects
 from envyard.problems import invalid
 from envyard.workspace import WORKSPACE_FILE
+from envyard.workspace_entry import entry, is_in, quoted
 
 
 class Status(StrEnum):
@@ -34,7 +36,8 @@ class ProjectChange:
     """One project of the old or the new `workspace.toml`.
 
     `title` is "" where the last part of the path serves; `before` is the path of one that moved; `found` is what its
-    files say, if anybody looked.
+    files say, if anybody looked; `inside` is the key of an older project that holds a new one and would test it too,
+    and `place` where in that it is.
     """
 
     status: Status
@@ -43,17 +46,25 @@ class ProjectChange:
     title: str = ""
     before: str = ""
     found: FoundProject | None = None
+    inside: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declared:
-    """What a `workspace.toml` says about where projects are: keys with paths and titles, and what is left out."""
+    """What a `workspace.toml` says about where projects are: keys with paths and titles, and what is left out.
+
+    `nested`: whether a folder inside a project is a project of its own where it could be one. `mark`: the byte order
+    mark that some editors of Windows write, which is no part of `text`.
+    """
 
     text: str
     paths: Mapping[str, str]
     titles: Mapping[str, str]
     exclude: tuple[str, ...]
     store: str = ".envs"
+    nested: bool = False
+    mark: str = ""
 
 
 UNDECLARED = Declared(text="", paths={}, titles={}, exclude=())
@@ -70,8 +81,10 @@ def read_declared(root: Path) -> Declared | None:
         read_toml(str(file), WORKSPACE_FILE)
     except FileNotFoundError:
         return None
-    with file.open(encoding="utf-8-sig", newline="") as stream:
+    with file.open(encoding="utf-8", newline="") as stream:
         text = stream.read()
+    mark = "\ufeff" if text.startswith("\ufeff") else ""
+    text = text[len(mark) :]
     values = tomllib.loads(text)
     tables = _table(values, "projects")
     paths, titles = {}, {}
@@ -88,6 +101,8 @@ def read_declared(root: Path) -> Declared | None:
         titles=titles,
         exclude=tuple(map(str, exclude)) if isinstance(exclude, list) else (),
         store=str(settings.get("store", ".envs")),
+        nested=settings.get("nested") is True,
+        mark=mark,
     )
 
 
@@ -98,7 +113,8 @@ def compare(root: Path, declared: Declared, found: Sequence[FoundProject]) -> tu
     """
     by_path = {project.path.casefold(): project for project in found}
     known = {path.casefold() for path in declared.paths.values()}
-    new = [project for project in found if not any(_is_in(project.path.casefold(), path) for path in known)]
+    is_known = known.__contains__ if declared.nested else lambda path: any(is_in(path, folder) for folder in known)
+    new = [project for project in found if not is_known(project.path.casefold())]
     gone = [key for key, path in declared.paths.items() if not is_there(root / path)]
     moved = _pairs({key: declared.paths[key] for key in gone}, new)
     changes = []
@@ -111,29 +127,36 @@ def compare(root: Path, declared: Declared, found: Sequence[FoundProject]) -> tu
         changes.append(change)
     new = [project for project in new if project not in moved.values()]
     titles = {change.key: declared.titles[change.key] for change in changes if change.status != Status.GONE}
-    return (*changes, *named(new, titles))
+    return (*changes, *named(new, titles, {change.key: change.path for change in changes if change.key in titles}))
 
 
-def named(found: Sequence[FoundProject], titles: Mapping[str, str]) -> tuple[ProjectChange, ...]:
-    """Projects that are new, with keys and titles beside those that there are."""
+def named(
+    found: Sequence[FoundProject], titles: Mapping[str, str], paths: Mapping[str, str]
+) -> tuple[ProjectChange, ...]:
+    """Projects that are new, with keys and titles beside those that there are, whose titles and paths these are."""
     names = name_projects([project.path for project in found], titles)
-    return tuple(
-        ProjectChange(status=Status.NEW, key=key, title=title, path=project.path, found=project)
-        for project in found
-        for key, title in [names[project.path]]
-    )
+    changes = []
+    for project in found:
+        key, title = names[project.path]
+        change = ProjectChange(status=Status.NEW, key=key, title=title, path=project.path, found=project)
+        outer = _outer(project, paths)
+        if outer:
+            change = replace(change, inside=outer, place=posixpath.relpath(project.path, paths[outer]))
+        changes.append(change)
+    return tuple(changes)
 
 
-def new_text(name: str, changes: Sequence[ProjectChange], python: str) -> str:
+def new_text(name: str, changes: Sequence[ProjectChange], python: str, *, nested: bool = False) -> str:
     """The whole file for a monorepo that has none."""
     head = [
         "# The projects of this monorepo and their environments. `envyard init` wrote this file; it is yours now.",
         "# Run `envyard init` again after you added, moved or removed a project: it keeps what you change here.",
         "",
         "[workspace]",
-        f"name = {_quoted(name)}",
-        f"python = {_quoted(python)}  # of every project that names none",
+        f"name = {quoted(name)}",
+        f"python = {quoted(python)}  # of every project that names none",
         'exclude = []  # folders that `envyard init` leaves out, such as "archive/*"',
+        *([_NESTED] if nested else []),
     ]
     return "\n".join(head) + "\n" + "".join(entry(each.found, each.key, each.title) for each in changes if each.found)
 
@@ -144,53 +167,17 @@ def changed_text(declared: Declared, changes: Sequence[ProjectChange], root: Pat
     Raises `ConfigurationInvalid` where the file is written in a way that cannot be added to.
     """
     text = declared.text
+    if declared.nested:
+        text = _with_nested(text, root)
     if any(change.status in (Status.GONE, Status.MOVED) for change in changes):
-        text = _edited(text, changes)
+        text = _edited(text, lambda document: _drop_and_move(document["projects"], changes))
     new = [change for change in changes if change.status == Status.NEW]
     added = "".join(entry(change.found, change.key, change.title) for change in new if change.found is not None)
     if added:
         end = "\r\n" if "\r\n" in text else "\n"
         text = text.rstrip() + end + added.replace("\n", end)
     _check(text, {change.key for change in changes if change.status != Status.GONE}, root)
-    return text
-
-
-def entry(project: FoundProject, key: str, title: str) -> str:
-    """The table of one project, with a reason beside what is not plain."""
-    manifest = project.manifest
-    prefix = "" if project.path == "." else f"{project.path}/"
-    lines = [f"path = {_quoted(project.path)}"]
-    if title:
-        lines.insert(0, f"title = {_quoted(title)}")
-    description = manifest.description or ", ".join(manifest.stack)
-    if description:
-        lines.append(f"description = {_quoted(description)}")
-    if manifest.python:
-        lines.append(f"python = {_quoted(manifest.python)}  # {manifest.python_source}")
-    if manifest.requirements:
-        lines.append(f"requirements = {_listed([prefix + name for name in manifest.requirements])}")
-    if manifest.extras:
-        lines.append(f"extras = {_listed(manifest.extras)}")
-    if manifest.groups:
-        lines.append(f"groups = {_listed(manifest.groups)}")
-    if not manifest.has_pytest:
-        lines.append('test-requirements = ["pytest"]  # its requirements do not ask for it')
-    if manifest.editable:
-        lines.append("editable = true")
-    tests = tests_to_name(project)
-    if tests:
-        lines.append(f"test-command = {_listed(['python', '-m', 'pytest', *tests])}")
-    lines += [f"# {note}" for note in manifest.notes]
-    if not project.tests and not manifest.pytest_paths:
-        lines.append("# no tests were found")
-    return "\n".join(["", f"[projects.{key}]", *lines, ""])
-
-
-def tests_to_name(project: FoundProject) -> tuple[str, ...]:
-    """The folders that pytest has to be told: those where nobody would look, unless the project's own settings do."""
-    if project.manifest.pytest_paths or not all(_is_odd(folder) for folder in project.tests):
-        return ()
-    return project.tests
+    return declared.mark + text
 
 
 def running_python() -> str:
@@ -201,8 +188,12 @@ def running_python() -> str:
 # --- parts
 
 
-def _is_odd(folder: str) -> bool:
-    return folder.startswith("../") or "_meta" in folder.split("/")
+def _outer(project: FoundProject, paths: Mapping[str, str]) -> str:
+    """The innermost of the projects at `paths` whose pytest would find the tests of `project`, or ""."""
+    if all(folder.startswith("../") for folder in project.tests):
+        return ""
+    around = [key for key, path in paths.items() if path == "." or is_in(project.path, path)]
+    return max(around, key=lambda key: len(paths[key]), default="")
 
 
 def _pairs(gone: Mapping[str, str], new: Sequence[FoundProject]) -> dict[str, FoundProject]:
@@ -220,16 +211,44 @@ def _pairs(gone: Mapping[str, str], new: Sequence[FoundProject]) -> dict[str, Fo
     }
 
 
-def _is_in(path: str, folder: str) -> bool:
-    return path == folder or (folder != "." and path.startswith(f"{folder}/"))
+_NESTED = "nested = true  # a project inside another one has an environment of its own too"
+_SETTINGS = re.compile(r"^[ \t]*\[[ \t]*workspace[ \t]*\][^\n]*(?:\n|\Z)", re.MULTILINE)
 
 
-def _edited(text: str, changes: Sequence[ProjectChange]) -> str:
-    """`text` without the tables of what is gone, and with the new paths of what moved."""
+def _with_nested(text: str, root: Path) -> str:
+    """`text` with that key in `[workspace]`, unless it is there."""
+    values = tomllib.loads(text)
+    settings = _table(values, "workspace")
+    if settings.get("nested") is True:
+        return text
+    end = "\r\n" if "\r\n" in text else "\n"
+    if "nested" in settings:
+        changed = _edited(text, lambda document: document["workspace"].update({"nested": True}))
+    elif header := _SETTINGS.search(text):
+        before = header[0] if header[0].endswith("\n") else header[0] + end
+        changed = text[: header.start()] + before + _NESTED + end + text[header.end() :]
+    else:
+        changed = f"{text.rstrip()}{end * 2}[workspace]{end}{_NESTED}{end}".lstrip()
+    try:
+        if tomllib.loads(changed) == values | {"workspace": {**settings, "nested": True}}:
+            return changed
+    except ValueError:
+        pass
+    problem = f"{WORKSPACE_FILE}: envyard cannot add to `workspace`; write `nested = true` into it yourself"
+    raise invalid(str(root / WORKSPACE_FILE), [problem], reference="docs/workspace-toml.md")
+
+
+def _edited(text: str, edit: Callable[[Any], None]) -> str:
+    """`text` after `edit` changed its document; the rest keeps every byte."""
     import tomlkit  # 40 ms, and only where a file changes
 
     document = tomlkit.parse(text)
-    projects: Any = document["projects"]
+    edit(document)
+    return tomlkit.dumps(document)
+
+
+def _drop_and_move(projects: Any, changes: Sequence[ProjectChange]) -> None:
+    """Take out the tables of what is gone, and write the new paths of what moved."""
     for change in changes:
         if change.status == Status.GONE:
             del projects[change.key]
@@ -243,7 +262,6 @@ def _edited(text: str, changes: Sequence[ProjectChange]) -> str:
                 for number, each in enumerate(value if isinstance(value, list) else ()):
                     if _moved(each, change) != each:
                         value[number] = _moved(each, change)
-    return tomlkit.dumps(document)
 
 
 def _moved(path: str, change: ProjectChange) -> str:
@@ -270,11 +288,3 @@ def _cannot_change(root: Path) -> ConfigurationInvalid:
 def _table(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     found = values.get(name)
     return found if isinstance(found, dict) else {}
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
-
-
-def _listed(texts: Sequence[str]) -> str:
-    return f"[{', '.join(map(_quoted, texts))}]"

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from kit import monorepo
 from kit.disks import small_disk
 from kit.index import LocalIndex
 from kit.monorepo import Monorepo, messy_files, outcomes
@@ -243,6 +244,36 @@ def test_a_project_inside_another_one_can_be_added(messy: Monorepo) -> None:
     listed = messy.envyard("projects.list")
     assert "services/Client/Backend" in listed.stdout
     assert messy.envyard("init").stdout.startswith("13 projects as before")
+
+
+def test_projects_inside_others_are_projects_of_their_own_when_asked_for_and_stay_so(messy: Monorepo) -> None:
+    """Tests of the inner project need what the outer environment lacks, so the outer session must not run them."""
+    messy.write({"services/Client/Backend/tests/test_backend.py": monorepo.tests_of("demo", "2.0")})
+    done = messy.envyard("init", "--nested")
+    assert done.returncode == 0, done.stderr
+    assert keys(messy)["client-backend"] == "services/Client/Backend"
+    again = messy.envyard("init").stdout
+    assert again.startswith("13 projects as before\n")
+    assert again.endswith("nothing to do: everything is as it should be\n")
+    for key, installed in (("client", "1.0"), ("client-backend", "2.0")):
+        session = messy.nox("-s", key, "--", "-rA")
+        assert len(outcomes(session.stdout)) == 2
+        assert sorted(outcomes(session.stdout).values()) == ["FAILED", "PASSED"], session.stdout
+        assert f"'{installed}' == '0.0'" in session.stdout
+    messy.write({"services/Client/more/requirements.txt": "demo\n"})
+    assert messy.envyard("init").returncode == 0
+    assert keys(messy)["more"] == "services/Client/more"
+
+
+def test_a_workspace_that_was_without_them_gets_projects_inside_others(messy: Monorepo) -> None:
+    messy.write({"services/Client/Backend/test_backend.py": monorepo.tests_of("demo", "2.0")})
+    messy.envyard("init")
+    before = messy.read("workspace.toml")
+    done = messy.envyard("init", "--nested")
+    assert "`client` runs its tests too; to prevent that add `--ignore=Backend` to" in " ".join(done.stdout.split())
+    kept = [line for line in messy.read("workspace.toml").splitlines() if not line.startswith("nested = true")]
+    assert kept[: len(before.splitlines())] == before.splitlines()
+    assert set(keys(messy)) - {"backend"} == {key for key in keys(messy) if f"[projects.{key}]" in before}
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,24 @@ def test_projects_inside_a_project_are_told(tmp_path: Path) -> None:
     assert found.nested == ("a/b/c", "a/x")
 
 
+def test_projects_inside_projects_are_found_at_every_depth_when_asked_for(tmp_path: Path) -> None:
+    plant(tmp_path, "a/setup.py", "a/x/requirements.txt", "a/b/c/setup.py", "a/b/c/d/setup.py", "a/.tox/x/setup.py")
+    plant(tmp_path, "a/test_a.py", "a/b/c/d/tests/test_d.py", "z/setup.py", "a/old/setup.py")
+    found = discover(tmp_path, nested=True, exclude=["a/old"])
+    assert paths(found) == ["a", "a/b/c", "a/b/c/d", "a/x", "z"]
+    assert [(one.tests, one.apart) for one in found.projects[:3]] == [
+        ((".",), ("b/c",)),
+        ((), ("d",)),
+        (("tests",), ()),
+    ]
+
+
+def test_tests_of_a_project_inside_are_not_those_of_the_outer_one(tmp_path: Path) -> None:
+    plant(tmp_path, "a/setup.py", "a/b/setup.py", "a/b/tests/test_b.py", "a/tests/test_a.py")
+    assert discover(tmp_path).projects[0].tests == ("b/tests", "tests")
+    assert discover(tmp_path, nested=True).projects[0].tests == ("tests",)
+
+
 @pytest.mark.parametrize(
     ("tree", "there"),
     [

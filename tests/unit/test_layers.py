@@ -55,6 +55,7 @@ LAYERS = {
         "waiting",
         "workspace",
         "workspace_file",
+        "workspace_entry",
     ],
     "building": [
         "audit",

@@ -220,8 +220,8 @@ MISTAKES = {
     "unknown key like nothing": (
         "[workspace]\nqqq = 1 #!",
         (
-            "workspace.qqq: unknown key; expected one of `exclude`, `hardware`, `installer`, `name`, `platforms`, "
-            "`publish`, `python` or `store`"
+            "workspace.qqq: unknown key; expected one of `exclude`, `hardware`, `installer`, `name`, `nested`, "
+            "`platforms`, `publish`, `python` or `store`"
         ),
     ),
     "unknown table": (

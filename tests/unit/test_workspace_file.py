@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,17 @@ from envyard.discovery import FoundProject
 from envyard.errors import ConfigurationInvalid
 from envyard.manifest import Manifest
 from envyard.workspace import load_workspace
-from envyard.workspace_file import UNDECLARED, Declared, Status, changed_text, compare, entry, new_text, read_declared
+from envyard.workspace_entry import entry
+from envyard.workspace_file import (
+    UNDECLARED,
+    Declared,
+    ProjectChange,
+    Status,
+    changed_text,
+    compare,
+    new_text,
+    read_declared,
+)
 
 
 def found(path: str, **manifest: Any) -> FoundProject:
@@ -71,6 +82,24 @@ def test_tests_in_odd_places_are_named(
     project = FoundProject(path="a", manifest=Manifest(has_pytest=True, pytest_paths=paths), tests=tests)
     expected = {} if command is None else {"test-command": ["python", "-m", "pytest", *command]}
     assert table(project) == expected
+
+
+@pytest.mark.parametrize(
+    ("paths", "tests", "command"),
+    [
+        pytest.param(None, ("tests",), ["--ignore=b", "--ignore=tests/c"], id="pytest looks everywhere"),
+        pytest.param(("./",), ("tests",), ["--ignore=b", "--ignore=tests/c"], id="its settings say everywhere"),
+        pytest.param(("tests",), ("tests",), ["--ignore=tests/c"], id="its settings name one folder"),
+        pytest.param(("test",), ("test",), None, id="and that begins alike"),
+        pytest.param(None, ("_meta/tests",), ["_meta/tests"], id="its tests are named"),
+    ],
+)
+def test_projects_inside_with_tests_of_their_own_are_left_out(
+    paths: tuple[str, ...] | None, tests: tuple[str, ...], command: list[str] | None
+) -> None:
+    manifest = Manifest(has_pytest=True, pytest_paths=paths)
+    written = table(FoundProject(path="a", manifest=manifest, tests=tests, apart=("b", "tests/c")))
+    assert written == ({} if command is None else {"test-command": ["python", "-m", "pytest", *command]})
 
 
 def test_notes_are_comments_inside_the_table() -> None:
@@ -160,6 +189,54 @@ def test_two_candidates_for_one_that_is_gone_are_not_guessed(root: Path) -> None
         (Status.NEW, "moved-three"),
         (Status.NEW, "other-three"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("# x\n[workspace] # y\nname = 'n'\n", "# x\n[workspace] # y\nNESTED\nname = 'n'\n", id="a table"),
+        pytest.param("[ workspace ]", "[ workspace ]\nNESTED\n", id="an empty table"),
+        pytest.param("[workspace]\r\nname = 'n'\r\n", "[workspace]\r\nNESTED\r\nname = 'n'\r\n", id="of Windows"),
+        pytest.param("[projects.a]\n", "[projects.a]\n\n[workspace]\nNESTED\n", id="no table"),
+        pytest.param("", "[workspace]\nNESTED\n", id="nothing"),
+        pytest.param(
+            "[workspace]\nnested=false # no\nx=1\n", "[workspace]\nnested=true # no\nx=1\n", id="another value"
+        ),
+        pytest.param("[workspace]\nnested = true\n", "[workspace]\nnested = true\n", id="there already"),
+        pytest.param("workspace = { nested = false }\n", "workspace = { nested = true }\n", id="inline"),
+    ],
+)
+def test_nested_is_written_into_the_table_of_the_workspace(root: Path, text: str, expected: str) -> None:
+    declared = replace(declared_in(root, text), nested=True)
+    same = [ProjectChange(status=Status.DECLARED, key=key, path=path) for key, path in declared.paths.items()]
+    note = "nested = true  # a project inside another one has an environment of its own too"
+    assert changed_text(declared, same, root) == expected.replace("NESTED", note)
+
+
+@pytest.mark.parametrize("text", ["workspace = {}\n", "workspace.name = 'x'\n"])
+def test_a_workspace_without_a_table_is_not_guessed_at(root: Path, text: str) -> None:
+    declared = replace(declared_in(root, text), nested=True)
+    with pytest.raises(ConfigurationInvalid, match="has 1 mistake") as caught:
+        changed_text(declared, [], root)
+    assert "write `nested = true` into it yourself" in caught.value.details[0]
+
+
+def test_a_byte_order_mark_stays(root: Path) -> None:
+    declared = declared_in(root, '\ufeff[projects.one]\npath = "one"\n')
+    text = changed_text(declared, compare(root, declared, [found("one"), found("two")]), root)
+    assert text.startswith('\ufeff[projects.one]\npath = "one"\n\n[projects.two]\n')
+
+
+def test_new_projects_inside_older_ones_say_so(root: Path) -> None:
+    declared = replace(declared_in(root, '[projects.one]\npath = "one"\n'), nested=True)
+    tested, untested = found("one/in/side"), FoundProject(path="one/x", manifest=Manifest(), tests=("../../tests/x",))
+    changes = compare(root, declared, [found("one"), tested, untested])
+    assert [(each.key, each.inside, each.place) for each in changes] == [
+        ("one", "", ""),
+        ("side", "one", "in/side"),
+        ("x", "", ""),
+    ]
+    assert len(compare(root, replace(declared, nested=False), [tested, untested])) == 1
 
 
 def test_line_endings_of_windows_stay(root: Path) -> None:

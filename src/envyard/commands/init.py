@@ -78,21 +78,24 @@ class InitPlan:
         return any(file.action not in (FileAction.KEPT, FileAction.SAME) for file in self.files)
 
 
-def plan_init(root: Path, *, scripts: str = "", envyard: str = "") -> InitPlan:
+def plan_init(root: Path, *, scripts: str = "", envyard: str = "", nested: bool = False) -> InitPlan:
     """What has to be written to make `root` a workspace, or to bring it up to date; nothing is touched.
 
     `scripts` is the name of the folder for the scripts; `envyard` a wheel, or a requirement with its hash, in place of
-    the envyard that runs. Raises `UsageError`, and `ConfigurationInvalid` for a `workspace.toml` that is no TOML.
+    the envyard that runs. With `nested` folders inside projects are projects too, from now on. Raises `UsageError`,
+    and `ConfigurationInvalid` for a `workspace.toml` that is no TOML.
     """
     _refuse_homes(root)
     scripts = _scripts_folder(root, scripts)
     declared = read_declared(root)
+    nested = nested or (declared is not None and declared.nested)
     skip = [scripts] if (root / scripts / "bootstrap.py").exists() else []
     found = discover(
         root,
         exclude=declared.exclude if declared else (),
         skip=[*skip, declared.store if declared else ".envs"],
         top=not (declared and declared.paths),
+        nested=nested,
     )
     if declared is None and not found.projects:
         raise UsageError(
@@ -100,7 +103,7 @@ def plan_init(root: Path, *, scripts: str = "", envyard: str = "") -> InitPlan:
             hint="go to the top folder of the monorepo, then run this again",
             details=found.notes,
         )
-    changes, workspace = _workspace_file(root, declared, found)
+    changes, workspace = _workspace_file(root, declared, found, nested)
     files = [
         _gitignore(root, scripts),
         workspace,
@@ -149,14 +152,16 @@ def _repository_above(root: Path) -> Iterator[str]:
 
 
 def _workspace_file(
-    root: Path, declared: Declared | None, found: Discovery
+    root: Path, declared: Declared | None, found: Discovery, nested: bool
 ) -> tuple[tuple[ProjectChange, ...], FileChange]:
     if declared is None:
         changes = compare(root, UNDECLARED, found.projects)
-        text = new_text(_name_of(root), changes, read_manifest(root).python or running_python())
+        text = new_text(_name_of(root), changes, read_manifest(root).python or running_python(), nested=nested)
         return changes, _change(root, WORKSPACE_FILE, text.encode(), ours=True)
+    asked = nested and not declared.nested
+    declared = replace(declared, nested=nested)
     changes = compare(root, declared, found.projects)
-    if all(change.status == Status.DECLARED for change in changes):
+    if not asked and all(change.status == Status.DECLARED for change in changes):
         return changes, _same(root, WORKSPACE_FILE)
     return changes, _change(root, WORKSPACE_FILE, changed_text(declared, changes, root).encode(), ours=True)
 

@@ -37,7 +37,7 @@ def list_projects(root: Path) -> ProjectList:
     """Every project: those of `workspace.toml` first, as it declares them, then what else was found."""
     declared = read_declared(root)
     before = declared or UNDECLARED
-    found = discover(root, exclude=before.exclude, skip=[before.store], top=not before.paths)
+    found = discover(root, exclude=before.exclude, skip=[before.store], top=not before.paths, nested=before.nested)
     known = {project.path.casefold() for project in found.projects}
     more = [path for path in before.paths.values() if path.casefold() not in known and (root / path).is_dir()]
     described = [describe(root, path) for path in more]  # nested ones, and those that only a person knew to be one
@@ -59,7 +59,7 @@ def add_project(root: Path, folder: Path) -> ProjectChange:
             raise UsageError(
                 f"`{path}` is the project `{key}` already", hint=f"edit `[projects.{key}]` in workspace.toml"
             )
-    (change,) = named([describe(root, path)], declared.titles)
+    (change,) = named([describe(root, path)], declared.titles, declared.paths)
     text = changed_text(declared, [*_as_they_are(declared), change], root)
     write_bytes(root / WORKSPACE_FILE, text.encode())
     load_workspace(root)  # says what is wrong with the rest of the file

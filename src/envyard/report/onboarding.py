@@ -11,7 +11,8 @@ from envyard.commands.init import FileAction, FileChange, InitPlan
 from envyard.commands.projects import ProjectList
 from envyard.report.table import Column, table
 from envyard.report.text import Style, count, hanging
-from envyard.workspace_file import ProjectChange, Status, tests_to_name
+from envyard.workspace_entry import tests_to_name
+from envyard.workspace_file import ProjectChange, Status
 
 _SIGNS = {FileAction.NEW: "+", FileAction.CHANGED: "~", FileAction.REMOVED: "-", FileAction.KEPT: "="}
 _MOST_LINES = 400  # of one file in a dry run
@@ -28,7 +29,7 @@ def init_text(plan: InitPlan, style: Style, width: int | None, *, dry_run: bool)
     same = len(plan.projects) - len(changed)
     if same:
         lines += [f"{count(same, 'project')} as before", ""]
-    lines += _notes([*plan.notes, *_nested(plan.projects, shown)], style, width)
+    lines += _notes([*plan.notes, *_nested(plan.projects, shown), *_tested_twice(changed)], style, width)
     lines += _files(plan, style, width, dry_run=dry_run)
     lines += [*_by_hand(plan.files, width), *_end(plan, style, width, dry_run=dry_run)]
     return "\n".join(lines)
@@ -47,12 +48,11 @@ def list_text(result: ProjectList, style: Style, width: int | None) -> str:
     return "\n".join(lines).rstrip("\n")
 
 
-def added_text(change: ProjectChange, style: Style) -> str:
-    """One line about a project that was added, and the next command."""
-    return (
-        f"{style.good('added')} `{change.path}` to workspace.toml as `{change.key}`\n"
-        f"\nnext: `envyard envs.setup {change.key}` makes its environment"
-    )
+def added_text(change: ProjectChange, style: Style, width: int | None) -> str:
+    """One line about a project that was added, what else it means, and the next command."""
+    lines = [f"{style.good('added')} `{change.path}` to workspace.toml as `{change.key}`", ""]
+    lines += _notes(_tested_twice([change]), style, width)
+    return "\n".join([*lines, f"next: `envyard envs.setup {change.key}` makes its environment"])
 
 
 def projects_data(result: ProjectList) -> dict[str, Any]:
@@ -79,6 +79,7 @@ def project_data(change: ProjectChange) -> dict[str, Any]:
         "stack": list(manifest.stack) if manifest else None,
         "tests": list(found.tests) if found else None,
         "nested": list(found.nested) if found else None,
+        "inside": change.inside or None,
         "notes": list(manifest.notes) if manifest else None,
     }
 
@@ -138,7 +139,19 @@ def _nested(projects: Sequence[ProjectChange], shown: Sequence[ProjectChange]) -
             if path not in known:
                 command = f"`envyard projects.add {shlex.quote(path)}`"
                 notes.append(f"{path}: belongs to `{project.key}`; {command} gives it an environment of its own")
+    if len(notes) > 1:
+        notes.append(f"`envyard init --nested` gives each of these {len(notes)} an environment of its own")
     return notes
+
+
+def _tested_twice(projects: Sequence[ProjectChange]) -> list[str]:
+    """New projects whose tests an older one around them runs too, until people tell it not to."""
+    return [
+        f"{project.path}: `{project.inside}` runs its tests too; to prevent that add `--ignore={project.place}` to the "
+        f"`test-command` of `{project.inside}`"
+        for project in projects
+        if project.inside
+    ]
 
 
 def _files(plan: InitPlan, style: Style, width: int | None, *, dry_run: bool) -> list[str]:

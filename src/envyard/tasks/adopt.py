@@ -21,9 +21,15 @@ from envyard.workspace import find_workspace, load_workspace
     names="The top folder of the monorepo (default: the workspace you are in, else the current folder).",
     scripts="Folder for the scripts that set a new machine up (default: `scripts`).",
     envyard="What to install as envyard there: a wheel, or a requirement with its hash (default: the one that runs).",
+    nested="Folders inside projects are projects too, now and in later runs (`nested` in workspace.toml).",
 )
 def init(
-    context: Context, names: Sequence[str] = (), scripts: str = "", envyard: str = "", dry_run: bool = False
+    context: Context,
+    names: Sequence[str] = (),
+    scripts: str = "",
+    envyard: str = "",
+    nested: bool = False,
+    dry_run: bool = False,
 ) -> int:
     """Make a monorepo a workspace, or bring workspace.toml up to date.
 
@@ -38,7 +44,7 @@ def init(
         raise UsageError(f"`init` takes one folder, not {len(names)}", hint="name the top folder of the monorepo")
     root = Path(names[0]).resolve() if names else _root_here()
     dry = is_dry(context, dry_run)
-    plan = plan_init(root, scripts=scripts, envyard=envyard)
+    plan = plan_init(root, scripts=scripts, envyard=envyard, nested=nested)
     if not dry:
         apply_init(plan)
     write(init_text(plan, Style.of(sys.stdout), width_of(sys.stdout), dry_run=dry))
@@ -89,7 +95,7 @@ def add(_context: Context, names: Sequence[str] = (), json: bool = False) -> int
 
         write(as_json(project_data(change)))
     else:
-        write(added_text(change, Style.of(sys.stdout)))
+        write(added_text(change, Style.of(sys.stdout), width_of(sys.stdout)))
     return 0
 
 
