@@ -6,25 +6,20 @@ which python it finds and which variables it has.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import shlex
 import shutil
 import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from kit.index import LocalIndex
-from kit.processes import kill_tree, wait_for
+from kit.shells import OF_SHELLS, SHELLS, MakeShell, Shell, envyard_hook, need, without_shell
 from kit.workspaces import ProjectPlan, WorkspaceKit, make_workspace
 
-pty = pytest.importorskip("pty", reason="Windows has no pseudo terminals of this kind")
+pytest.importorskip("pty", reason="Windows has no pseudo terminals of this kind")
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
-SHELLS = ("bash", "zsh", "fish")
 TRICKY = 'it\'s "quoted" $HOME $(touch pwned) `touch pwned` \\n \\\\ 名前\nsecond line\n'
 PROJECTS = {
     "classification": ProjectPlan(
@@ -39,73 +34,8 @@ PROJECTS = {
     "client": ProjectPlan(requirements=["alpha==1.0"], title="Client", path="projects/Client"),
     "client-backend": ProjectPlan(requirements=["alpha==2.0"], title="Client/Backend", path="projects/Client/Backend"),
 }
-# One name a project; `python` and the three at the end are what a shell changes by itself.
+# One name a project.
 SET = {"PROJECT_NAME", "TRICKY", "MODE", "VIRTUAL_ENV", "VIRTUAL_ENV_PROMPT", "PATH"}
-OF_SHELLS = {"PWD", "OLDPWD", "_", "SHLVL"}
-
-_ON_TERMINAL = "import os, sys; os.login_tty(int(sys.argv[1])); os.execvp(sys.argv[2], sys.argv[2:])"
-_START_UP = {
-    "bash": (".bashrc", "PS1='READY> '\n", 'eval "$({})"\n', ["bash", "-i"]),
-    "zsh": (".zshrc", "PROMPT='READY> '\n", 'eval "$({})"\n', ["zsh", "-i"]),
-    "fish": (
-        ".config/fish/config.fish",
-        "function fish_greeting; end\nfunction fish_prompt; echo -n 'READY> '; end\n",
-        "{} | source\n",
-        ["fish", "-i"],
-    ),
-}
-
-
-class Shell:
-    """An interactive shell on a terminal; `hook` is the command whose output it evaluates at its start."""
-
-    def __init__(self, name: str, home: Path, env: Mapping[str, str], hook: str = "") -> None:
-        file, prompt, evaluate, command = _START_UP[name]
-        (home / file).parent.mkdir(parents=True, exist_ok=True)
-        (home / file).write_text(prompt + (evaluate.format(hook) if hook else ""), encoding="utf-8")
-        self._reports = home / "reports"
-        self._reports.mkdir(exist_ok=True)
-        self._leader, follower = pty.openpty()
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", _ON_TERMINAL, str(follower), *command],
-            cwd=home,
-            env={**env, "TERM": "xterm", "SHELL": f"/bin/{name}"},
-            pass_fds=[follower],
-        )
-        os.close(follower)
-        self.screen = ""
-        self._count = 0
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        wait_for(lambda: "READY> " in self.screen, what="a prompt")
-
-    def type(self, line: str) -> None:
-        os.write(self._leader, f"{line}\n".encode())
-
-    def report(self) -> dict[str, str]:
-        """The variables of the shell, and what `python` means there as `python`."""
-        self._count += 1
-        file = self._reports / str(self._count)
-        self.type(f"command -v python >{file}.python; env -0 >{file}.part; mv {file}.part {file}")
-        wait_for(file.exists, what=f"report {self._count} on the screen\n{self.screen}")
-        entries = file.read_bytes().decode().split("\0")[:-1]
-        found = dict(entry.split("=", 1) for entry in entries)
-        return found | {"python": Path(f"{file}.python").read_text("utf-8").strip()}
-
-    def go(self, folder: Path) -> dict[str, str]:
-        self.type(f"cd {shlex.quote(str(folder))}")
-        return self.report()
-
-    def close(self) -> None:
-        kill_tree(self.process.pid)
-        self.process.wait(timeout=10)
-        self._reader.join(timeout=10)
-        os.close(self._leader)
-
-    def _read(self) -> None:
-        with contextlib.suppress(OSError):  # the other side is closed
-            while data := os.read(self._leader, 65536):
-                self.screen += data.decode("utf-8", "replace")
 
 
 @pytest.fixture(scope="module")
@@ -136,9 +66,6 @@ def kit(built: WorkspaceKit, home: Path) -> Iterator[WorkspaceKit]:
             (built.project(key) / name).unlink(missing_ok=True)
 
 
-MakeShell = Callable[..., Shell]
-
-
 @pytest.fixture
 def shells(kit: WorkspaceKit, home: Path) -> Iterator[MakeShell]:
     """Makes shells that end with the test: `shells("bash", hook, VARIABLE="value")`."""
@@ -152,20 +79,6 @@ def shells(kit: WorkspaceKit, home: Path) -> Iterator[MakeShell]:
     yield make
     for shell in made:
         shell.close()
-
-
-def need(program: str) -> None:
-    if shutil.which(program) is None:
-        pytest.skip(f"there is no {program} on PATH")
-
-
-def envyard_hook(shell: str) -> str:
-    source = Path(__file__).resolve().parents[2] / "src"
-    return f"env PYTHONPATH={shlex.quote(str(source))} {sys.executable} -m envyard shell.hook {shell}"
-
-
-def without_shell(variables: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in variables.items() if name not in OF_SHELLS}
 
 
 def assert_inside(kit: WorkspaceKit, key: str, found: Mapping[str, str], outside: Mapping[str, str]) -> None:
