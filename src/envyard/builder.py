@@ -20,6 +20,7 @@ from importlib import resources
 from pathlib import Path
 
 from envyard.definition import Definition
+from envyard.driver import driver_identity
 from envyard.environment import INODE_FILE, Environment, python_of
 from envyard.errors import CommandFailed, EnvironmentIncomplete, EnvyardError, ProbeFailed
 from envyard.events import Phase, PhaseStarted
@@ -28,7 +29,7 @@ from envyard.fingerprint import Fingerprint, take_fingerprint
 from envyard.installers.base import Installer, Plan, Work
 from envyard.interpreter import Interpreter
 from envyard.locks import ExclusiveLock, collect, read_holder
-from envyard.probe import Verdict, driver_version, remember, subject_of, try_out
+from envyard.probe import Verdict, remember, subject_of, try_out
 from envyard.process import child_environment
 from envyard.restart import current_start
 from envyard.seeds import ensure_seed
@@ -203,7 +204,7 @@ class Build:
         """So that nobody has to try the same again."""
         assert self.definition.probe is not None
         subject = subject_of(self.store, environment, self.definition.environment)
-        remember(subject, self.definition.probe, verdict, driver=driver_version())
+        remember(subject, self.definition.probe, verdict, driver=driver_identity())
 
     def _check(self, report: AuditReport) -> None:
         if os.path.realpath(report.prefix) != os.path.realpath(self.path):
@@ -236,7 +237,7 @@ def create_environment(path: Path, interpreter: Interpreter, prompt: str, store:
         raise CommandFailed(
             f"no environment can be made from {interpreter.executable}",
             details=str(error).splitlines()[-3:],
-            hint="install that interpreter again, or change `python` in workspace.toml",
+            hint="install that interpreter again, or ask for another Python",
         ) from error
     site_packages = site_packages_of(path, interpreter)
     for name in ("_envyard_site.py", "_envyard.pth"):

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from envyard.definition import Definition
+from envyard.driver import driver_identity
 from envyard.environment import Environment
 from envyard.errors import CommandFailed
 from envyard.events import ignore
 from envyard.fingerprint import Fingerprint
 from envyard.health import Grade, check_health
 from envyard.legacy import LegacyEnvironment, listing_of
-from envyard.probe import LENIENT, Subject, driver_version, probed, subject_of
+from envyard.probe import LENIENT, Subject, probed, subject_of
 from envyard.process import Cancellation
 from envyard.profile import Probe
 from envyard.restart import remember_proof, unproven
@@ -54,7 +55,7 @@ def judge_generation(
     if definition.probe is None:
         return Judgement(grade=health.grade, reasons=health.reasons, version=version)
     subject = subject_of(store, environment, definition.environment)
-    verdict = probed(subject, definition.probe, driver=driver_version(), again=again, cancellation=cancellation)
+    verdict = probed(subject, definition.probe, driver=driver_identity(), again=again, cancellation=cancellation)
     if verdict.grade == Grade.OK:
         return Judgement(grade=health.grade, reasons=health.reasons, version=verdict.version or version)
     reasons = (*verdict.reasons, *health.reasons)
@@ -69,7 +70,7 @@ def judge_legacy(
         return Judgement(grade=Grade.BROKEN, reasons=(legacy.problem,), starts=False)
     subject = legacy_subject(store, legacy)
     wanted = lenient(probe)
-    verdict = probed(subject, wanted, driver=driver_version(), again=again, cancellation=cancellation)
+    verdict = probed(subject, wanted, driver=driver_identity(), again=again, cancellation=cancellation)
     return Judgement(
         grade=verdict.grade,
         reasons=verdict.reasons,

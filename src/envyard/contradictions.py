@@ -16,9 +16,10 @@ from envyard.configuration import key_lines
 from envyard.errors import EnvyardError, RequirementsConflict
 from envyard.events import Listener, ignore
 from envyard.files import write_json
+from envyard.installers.bridge import index_configuration
 from envyard.loosening import without_local_version
 from envyard.platforms import PLATFORMS, this_platform
-from envyard.process import Cancellation
+from envyard.process import Cancellation, child_environment
 from envyard.profile import Profile
 from envyard.relaxation import LIMIT, Contradiction, Relaxation, find_contradiction, find_relaxation
 from envyard.resolver import NotAsked, Question, Resolver, Target, TooManyRuns
@@ -261,4 +262,5 @@ def _source_note(sources: Sequence[str]) -> str:
 
 def _digest(lines: Sequence[str], question: Question) -> str:
     parts = [sorted(lines), [str(one) for one in question.targets], question.indexes, question.torch_backend]
+    parts.append(index_configuration(child_environment(), question.folder))  # another index has other packages
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]

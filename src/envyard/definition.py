@@ -49,6 +49,13 @@ class Definition:
     probe: Probe | None = None
 
     @property
+    def python_key(self) -> str:
+        """Where people ask for another Python."""
+        if self.kind == Kind.PROJECT:
+            return "`python` in workspace.toml"
+        return f"`requires` in profiles/{self.key}.toml, or in what that extends"
+
+    @property
     def lock_command(self) -> str:
         """What writes the lockfile."""
         return f"invoke {'envs' if self.kind == Kind.PROJECT else 'profiles'}.lock {self.key}"

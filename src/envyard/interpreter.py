@@ -36,8 +36,10 @@ _discovery = threading.Lock()
 
 
 @functools.cache
-def find_interpreter(request: str) -> Interpreter:
+def find_interpreter(request: str, where: str = "`python` in workspace.toml") -> Interpreter:
     """The interpreter for a request: a version (`3.11`), a range (`>=3.10,<3.13`) or an absolute path.
+
+    `where` the request stands is told to who has to change it.
 
     The interpreter that runs envyard is taken when it satisfies the request, else the first on PATH, the `py`
     launcher or a version manager (discovery and the checks are virtualenv's). Raises `InterpreterNotFound`.
@@ -45,15 +47,15 @@ def find_interpreter(request: str) -> Interpreter:
     if request == "" or _current_satisfies(request):
         return current_interpreter()
     with _discovery:
-        return _discover(request)
+        return _discover(request, where)
 
 
-def find_preferred(preferred: str, request: str) -> Interpreter:
+def find_preferred(preferred: str, request: str, where: str) -> Interpreter:
     """The interpreter for `preferred`, unless it is "" or not on this machine; else the one for `request`."""
     if preferred:
         with contextlib.suppress(InterpreterNotFound):
             return find_interpreter(preferred)
-    return find_interpreter(request)
+    return find_interpreter(request, where)
 
 
 def current_interpreter() -> Interpreter:
@@ -90,7 +92,7 @@ def _current_satisfies(request: str) -> bool:
     return platform.python_version_tuple()[: len(wanted)] == tuple(wanted)
 
 
-def _discover(request: str) -> Interpreter:
+def _discover(request: str, where: str) -> Interpreter:
     from python_discovery import get_interpreter  # 40 ms, and only for environments that are built
 
     try:
@@ -102,12 +104,11 @@ def _discover(request: str) -> Interpreter:
     if found is None or found.system_executable is None:
         if os.path.isabs(request):
             problem = "does not start" if os.path.exists(request) else "is not there"
-            hint = 'install it again, or change `python` in workspace.toml, for example to "3.11"'
+            hint = f'install it again, or change {where}, for example to "3.11"'
             raise InterpreterNotFound(f"the interpreter `{request}` {problem}", hint=hint)
         raise InterpreterNotFound(
             f"no Python `{request}` on this machine",
-            hint=f"install Python {request} (for example `uv python install {request}`), "
-            "or change `python` in workspace.toml",
+            hint=f"install Python {request} (for example `uv python install {request}`), or change {where}",
         )
     version = ".".join(map(str, found.version_info[:3]))
     return describe_interpreter(found.system_executable, version, found.implementation.lower())

@@ -111,7 +111,9 @@ class Job:
         self.reasons = reasons_to_build(health, self.options)
         self.work.tell(BuildReasons(key=self.definition.key, reasons=self.reasons))
         definition = self.definition
-        self.interpreter: Interpreter = find_preferred(definition.preferred_python, definition.python)
+        self.interpreter: Interpreter = find_preferred(
+            definition.preferred_python, definition.python, definition.python_key
+        )
         self.installer: Installer = choose_installer(self.definition.installer, self.interpreter)
         self._create()
         try:

@@ -21,7 +21,6 @@ from pathlib import Path
 
 from envyard.model import is_hub_id
 
-FOLDER = "environments"
 METADATA = "environment_metadata.json"
 _NAME = re.compile(r"local_[0-9a-f]{12}|[A-Za-z0-9][\w.-]*?__[\w.-]+", re.ASCII)
 _LARGEST_METADATA = 4_000_000  # bytes

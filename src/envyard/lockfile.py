@@ -79,7 +79,7 @@ def write_lockfile(
     lockfile = definition.lockfile
     if lockfile is None:
         raise EnvyardError(f"`{definition.key}` has no `lockfile` in workspace.toml")
-    minor = find_preferred(definition.preferred_python, definition.python).minor
+    minor = find_preferred(definition.preferred_python, definition.python, definition.python_key).minor
     digest = inputs_digest(definition)  # of the files as they are now; who changes them meanwhile locks again
     scratch = store.root / "cache" / f"{_SCRATCH}{os.urandom(4).hex()}"
     old = _old_text(lockfile)

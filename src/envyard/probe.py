@@ -12,7 +12,6 @@ import functools
 import hashlib
 import json
 import os
-import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +30,6 @@ AGAIN_SECONDS = 3600.0
 TIMEOUT_SECONDS = 300.0  # a cold import of torch from a slow disk takes about a minute
 LENIENT = Probe(imports=("torch", "transformers", "peft", "accelerate"))
 _FORMAT = 1
-_DRIVER = "/proc/driver/nvidia/version"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,16 +158,6 @@ def try_out(
         )
     grade = Grade.BROKEN if problems else Grade.DEGRADED if lacks else Grade.OK
     return Verdict(grade=grade, reasons=problems or lacks, evidence=evidence, version=version, checked=time.time())
-
-
-def driver_version() -> str:
-    """The NVIDIA driver of this machine as far as a file tells it at once (Linux); "" elsewhere and without one."""
-    try:
-        with open(_DRIVER, encoding="ascii", errors="replace") as file:
-            found = re.search(r"Kernel Module[^\n]*?\s(\d+(?:\.\d+)+)", file.read())
-    except OSError:
-        return ""
-    return found[1] if found else ""
 
 
 def digest_of(probe: Probe, variables: Mapping[str, str]) -> str:

@@ -73,6 +73,7 @@ class Workspace:
     """The monorepo: the folder with `workspace.toml`, its projects in the order of the file, its settings.
 
     - `store`: where environments are kept, `.envs` below the root unless set.
+    - `environments`: the folder of old per-model environments, `environments` below the root unless set.
     - `installer`: "auto" (uv where it can serve, else pip), "uv" or "pip".
     - `publish`: "auto" (link, else copy), "link" or "copy".
     - `hardware`: what profiles are chosen for, such as `cuda:8.9`, in place of what is detected; or "".
@@ -83,6 +84,7 @@ class Workspace:
     file: Path
     name: str
     store: Path
+    environments: Path
     projects: tuple[Project, ...]
     installer: str = "auto"
     publish: str = "auto"

@@ -14,13 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from envyard.definition import Kind
+from envyard.driver import driver_identity
 from envyard.envspec import EnvSpec, Source
 from envyard.errors import EnvironmentMissing, EnvyardError, ModelNotFound
 from envyard.events import BuildReasons, Event, Finished, Listener, PhaseStarted, Told, Waiting, Warned, ignore
 from envyard.hardware import Hardware, resolve_hardware
 from envyard.locks import Lease, take_lease
 from envyard.memory import Memory, signatures
-from envyard.probe import driver_version
 from envyard.process import Cancellation, environment_variable
 from envyard.profilefile import PROFILES_FOLDER
 from envyard.project import Workspace
@@ -35,6 +35,7 @@ __all__ = ["EnvRegistry", "EnvSpec", "Source"]
 _logger = logging.getLogger("envyard")
 _VARIABLES = (
     "CUDA_VISIBLE_DEVICES",
+    "ENVYARD_ENVIRONMENTS",
     "ENVYARD_HARDWARE",
     "ENVYARD_WORKSPACE",
     "HF_HOME",
@@ -49,7 +50,7 @@ class EnvRegistry:
     """The shared profile environments of one workspace. Every method may be called from any thread.
 
     - `root`: the workspace; None finds it from the current folder upwards.
-    - `environments`: the folder of old per-model environments; None is `<workspace>/environments`.
+    - `environments`: the folder of old per-model environments; None is that of the workspace.
     - `hardware`: what profiles are chosen for, such as `cpu` or `cuda:8.6`; "" is what the machine has.
     - `listener` hears the events of `envyard.events`, from worker threads; `log` gets each line that the logger
       `envyard` gets. Both must be quick and must not raise.
@@ -65,7 +66,7 @@ class EnvRegistry:
         log: Say | None = None,
     ) -> None:
         self._root = Path(os.path.abspath(root)) if root is not None else None
-        self._environments = Path(environments) if environments is not None else None
+        self._environments = Path(os.path.abspath(environments)) if environments is not None else None
         self._listener, self._log = listener, log
         self._hardware = hardware
         self._found: tuple[tuple[str, ...], Hardware] | None = None
@@ -281,4 +282,4 @@ def _profile_files(root: Path) -> list[Path]:
 
 
 def _machine() -> tuple[str, ...]:
-    return (driver_version(), *(environment_variable(name, "-") for name in _VARIABLES))
+    return (driver_identity(), *(environment_variable(name, "-") for name in _VARIABLES))

@@ -36,7 +36,7 @@ def ensure_seed(store: Store, minor: str) -> Seed:
     if wheel is None:
         raise InterpreterNotFound(
             f"Python {minor} is too old: virtualenv, which makes the environments, has no pip for it any more",
-            hint="ask for a newer `python` in workspace.toml",
+            hint="ask for a newer Python",
         )
     name, content = Path(wheel.path).name, Path(wheel.path).read_bytes()
     folder = store.root / "cache" / "seed" / name.removesuffix(".whl")

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from envyard.answers import old_answer, shared_answer
 from envyard.candidates import Judgement, judge_generation, judge_legacy
 from envyard.definition import Definition, Kind
+from envyard.driver import driver_identity
 from envyard.environment import Environment
 from envyard.envspec import EnvSpec, Source
 from envyard.errors import Cancelled, EnvyardError, NoEnvironmentForModel
@@ -20,7 +21,6 @@ from envyard.fingerprint import Fingerprint, take_fingerprint
 from envyard.health import Grade
 from envyard.legacy import LegacyEnvironment
 from envyard.outcome import Options
-from envyard.probe import driver_version
 from envyard.process import Cancellation
 from envyard.provision import ensure
 from envyard.records import Failure, forget_failure, load_failure, save_failure
@@ -237,7 +237,7 @@ class Resolution:
         failure = load_failure(self.store, self.key)
         if failure is None or self.wishes.retry or self.wishes.update:
             return None
-        stands = failure.stands(fingerprint=self._digest(definition), driver=driver_version())
+        stands = failure.stands(fingerprint=self._digest(definition), driver=driver_identity())
         return failure if stands else None
 
     def _remember_failure(self, definition: Definition, error: EnvyardError) -> Failure:
@@ -247,7 +247,7 @@ class Resolution:
             reason=error.message,
             hint=error.hint,
             fingerprint=self._digest(definition),
-            driver=driver_version(),
+            driver=driver_identity(),
             model=self.target.model,
         )
         save_failure(self.store, failure)

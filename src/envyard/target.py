@@ -10,7 +10,7 @@ from pathlib import Path
 from envyard.definition import Definition, profile_definition
 from envyard.errors import ConfigurationInvalid, EnvyardError, ModelUnreadable, ProfileNotFound
 from envyard.hardware import Hardware
-from envyard.legacy import FOLDER, LegacyEnvironment, find_legacy, legacy_name
+from envyard.legacy import LegacyEnvironment, find_legacy, legacy_name
 from envyard.matching import choose_profile
 from envyard.model import Model, read_model
 from envyard.platforms import this_platform
@@ -73,7 +73,7 @@ def find_target(
             profile, reasons = choice.profile, (*model.reasons, *choice.reasons, *choice.warnings)
         except (ProfileNotFound, ConfigurationInvalid) as error:
             objection, reasons = error, model.reasons
-    folder = environments or workspace.root / FOLDER
+    folder = environments or workspace.environments
     witnesses: tuple[Path, ...] = ()
     if model is not None:
         named = Path(os.path.abspath(os.path.expanduser(question.model)))  # a link may lead elsewhere tomorrow

@@ -21,6 +21,7 @@ from envyard.project import ContinuousIntegration, Project, Workspace
 from envyard.wording import closest, listed, shown
 
 WORKSPACE_FILE = "workspace.toml"
+ENVIRONMENTS_VARIABLE = "ENVYARD_ENVIRONMENTS"
 
 
 def find_workspace(start: Path) -> Path:
@@ -66,13 +67,14 @@ def load_workspace(root: Path) -> Workspace:
     settings = top.table("workspace")
     python = read_python(settings, f"{sys.version_info.major}.{sys.version_info.minor}")
     members = [read_member(key, table, places, python) for key, table in top.tables("projects", name="key")]
-    store = _store(settings, places)
+    store = _own_folder(settings, "store", _DEFAULT_STORE, places)
     platforms = settings.strings("platforms", _DEFAULT_PLATFORMS, choices=tuple(PLATFORMS), required=True)
     workspace = Workspace(
         root=Path(folder),
         file=Path(file),
         name=settings.string("name", os.path.basename(folder), pattern=LINE, expected=LINE_WORDS),
         store=Path(store or folder),
+        environments=Path(_old_environments(settings, places)),
         projects=tuple(member.project for member in members),
         installer=settings.choice("installer", ("auto", "uv", "pip"), "auto"),
         hardware=settings.string("hardware", pattern=HARDWARE, expected=HARDWARE_WORDS),
@@ -122,20 +124,36 @@ _REFERENCE = "docs/workspace-toml.md"
 _CREATE = "run `envyard init` in the top folder of the monorepo, which makes one"
 _DEFAULT_PLATFORMS = ("linux-x86_64", "macos-arm64", "windows-x86_64")
 _DEFAULT_STORE = ".envs"
+_DEFAULT_ENVIRONMENTS = "environments"
 
 
-def _store(settings: Table, places: Places) -> str:
-    text = settings.string("store", _DEFAULT_STORE)
+def _own_folder(settings: Table, key: str, default: str, places: Places) -> str:
+    """The path of a folder that may not be there yet, or "" after a mistake."""
+    text = settings.string(key, default)
     place = places.find(text)
     if place.objection:
-        object_to(settings, "store", text, place.objection)
+        object_to(settings, key, text, place.objection)
     elif place.kind not in ("folder", "missing"):
-        settings.mistake("store", f"{shown(text)} is no folder", expected="a folder, or none yet")
+        settings.mistake(key, f"{shown(text)} is no folder", expected="a folder, or none yet")
     elif place.path == places.root:
-        settings.mistake("store", "is the workspace itself", expected=f"a folder such as `{_DEFAULT_STORE}`")
+        settings.mistake(key, "is the workspace itself", expected=f"a folder such as `{default}`")
     else:
         return place.path
     return ""
+
+
+def _old_environments(settings: Table, places: Places) -> str:
+    """Where applications made environments before: often not in the workspace, which a variable can say.
+
+    Nothing is asked of the usual folder, which nobody named: it may well be a link to another disk.
+    """
+    said = os.environ.get(ENVIRONMENTS_VARIABLE, "")
+    written = settings.string("environments")
+    if written:
+        written = _own_folder(settings, "environments", _DEFAULT_ENVIRONMENTS, places)
+    if said.strip():
+        return os.path.abspath(os.path.expanduser(said))
+    return written or os.path.join(places.root, _DEFAULT_ENVIRONMENTS)
 
 
 def _continuous_integration(table: Table, platforms: tuple[str, ...]) -> ContinuousIntegration:

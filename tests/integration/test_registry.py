@@ -392,7 +392,7 @@ def test_new_driver_makes_the_verdict_anew_only_where_cuda_counts(
     models: ModelsKit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     driver = tmp_path / "version"
-    monkeypatch.setattr("envyard.probe._DRIVER", str(driver))
+    monkeypatch.setattr("envyard.driver._KERNEL", str(driver))
     device = tmp_path / "device"
     models.kit.env["TEST_CUDA_FILE"] = str(device)
     model = models.model()

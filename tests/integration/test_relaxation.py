@@ -280,6 +280,14 @@ def test_set_that_resolved_is_not_asked_about_again(stack: LocalIndex, root: Pat
     assert refuse(root, SOUND) == Verdict(resolves=True, cached=True)
 
 
+def test_set_that_resolved_with_another_index_is_asked_about_anew(
+    stack: LocalIndex, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse(root, SOUND)
+    monkeypatch.setenv("UV_INDEX", stack.url)
+    assert refuse(root, SOUND) == Verdict(resolves=True, runs=1)
+
+
 def test_changed_set_is_asked_about_anew(stack: LocalIndex, root: Path) -> None:
     refuse(root, SOUND)
     with pytest.raises(RequirementsConflict, match="contradict"):

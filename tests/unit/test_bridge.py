@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from envyard.installers.bridge import pip_options, uv_arguments, uv_variables
+from envyard.installers.bridge import index_configuration, pip_options, uv_arguments, uv_variables
 
 NONE = {"PIP_CONFIG_FILE": "/dev/null"}
 
@@ -126,3 +126,22 @@ def test_a_percent_sign_in_a_password_stays(tmp_path: Path) -> None:
     path.write_text("[global]\nindex-url = http://me:p%40ss%word@host/simple\n", encoding="utf-8")
 
     assert pip_options({"PIP_CONFIG_FILE": str(path)})["index-url"] == "http://me:p%40ss%word@host/simple"
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [("UV_DEFAULT_INDEX", True), ("UV_PRERELEASE", True), ("PIP_EXTRA_INDEX_URL", True), ("EDITOR", False)],
+)
+def test_variables_of_the_index_make_another_configuration(tmp_path: Path, name: str, changes: bool) -> None:
+    before = index_configuration(NONE, tmp_path)
+    assert (index_configuration({**NONE, name: "x"}, tmp_path) != before) == changes
+
+
+@pytest.mark.parametrize("file", ["uv.toml", "pyproject.toml", "../uv.toml"])
+def test_files_of_uv_make_another_configuration_unless_they_are_not_read(tmp_path: Path, file: str) -> None:
+    folder = tmp_path / "workspace"
+    folder.mkdir()
+    before, unread = index_configuration(NONE, folder), index_configuration({**NONE, "UV_NO_CONFIG": "1"}, folder)
+    (folder / file).write_text('index-url = "x"', encoding="utf-8")
+    assert index_configuration(NONE, folder) != before
+    assert index_configuration({**NONE, "UV_NO_CONFIG": "1"}, folder) == unread

@@ -63,7 +63,15 @@ def project_of(folder: Path, environment: Mapping[str, str] | None = None) -> tu
     path.mkdir(parents=True, exist_ok=True)
     project = Project(key="model", title="Model", path=path, environment=environment or {})
     file = folder / "workspace.toml"
-    return Workspace(root=folder, file=file, name="w", store=folder / ".envs", projects=(project,)), project
+    workspace = Workspace(
+        root=folder,
+        file=file,
+        name="w",
+        store=folder / ".envs",
+        environments=folder / "environments",
+        projects=(project,),
+    )
+    return workspace, project
 
 
 def read_by_bash(workspace: Workspace, project: Project) -> tuple[dict[str, str], str]:

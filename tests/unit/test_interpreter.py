@@ -106,6 +106,11 @@ def test_a_broken_python_of_a_version_manager_is_passed_over(
         find_interpreter("3.98")
 
 
+def test_hint_names_the_place_of_the_request(bare_path: Path) -> None:
+    with pytest.raises(InterpreterNotFound, match=r"or change `requires` in profiles/x\.toml"):
+        find_interpreter("3.98", "`requires` in profiles/x.toml")
+
+
 def test_what_was_found_is_remembered_for_the_process(bare_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = find_interpreter(f">={MINOR}")
     monkeypatch.setenv("PATH", "/nowhere")

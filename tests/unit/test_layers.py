@@ -73,6 +73,7 @@ LAYERS = {
     "on disk": ["environment", "fingerprint", "locks", "migrated", "records", "restart", "sizes", "store"],
     "values": [
         "definition",
+        "driver",
         "envspec",
         "events",
         "hardware",

@@ -15,7 +15,7 @@ from kit.isolation import environment
 
 from envyard.errors import Cancelled
 from envyard.health import Grade
-from envyard.probe import Subject, Verdict, driver_version, probed, remember, remembered, try_out
+from envyard.probe import Subject, Verdict, probed, remember, remembered, try_out
 from envyard.process import Cancellation
 from envyard.profile import Probe
 
@@ -175,15 +175,3 @@ def test_folder_that_cannot_be_written_is_no_obstacle(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     one = subject(tmp_path, file=tmp_path / "file" / "probe.json")
     assert probed(one, Probe()).grade == Grade.OK
-
-
-def test_driver_is_read_from_the_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "version"
-    monkeypatch.setattr("envyard.probe._DRIVER", str(file))
-    assert driver_version() == ""
-    for text in (
-        "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.129.03  Thu Oct 19 18:56:32 UTC 2023\n",
-        "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  535.129.03  Release Build\n",
-    ):
-        file.write_text(text, encoding="utf-8")
-        assert driver_version() == "535.129.03"

@@ -21,7 +21,9 @@ def workspace_at(root: Path, *keys: str, **environment: str) -> Workspace:
     file = root / "workspace.toml"
     file.touch()
     projects = tuple(Project(key=key, title=key.title(), path=root / key, environment=environment) for key in keys)
-    return Workspace(root=root, file=file, name="w", store=root / ".envs", projects=projects)
+    return Workspace(
+        root=root, file=file, name="w", store=root / ".envs", environments=root / "environments", projects=projects
+    )
 
 
 def index() -> list[str]:

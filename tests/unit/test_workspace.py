@@ -23,6 +23,7 @@ GOOD = """\
 name = "reference"
 python = "3.12"
 store = ".store"
+environments = "app/environments"
 installer = "uv"
 publish = "copy"
 platforms = ["linux-x86_64", "windows-x86_64"]
@@ -98,6 +99,7 @@ def test_every_key_is_read(write: Writer) -> None:
 
     assert (workspace.root, workspace.file) == (root, root / "workspace.toml")
     assert (workspace.name, workspace.store) == ("reference", root / ".store")
+    assert workspace.environments == root / "app/environments"
     assert (workspace.installer, workspace.publish) == ("uv", "copy")
     assert workspace.platforms == ("linux-x86_64", "windows-x86_64")
     alpha = workspace.projects[0]
@@ -123,8 +125,22 @@ def test_an_empty_file_is_a_workspace_of_defaults(write: Writer) -> None:
     workspace = load_workspace(root)
 
     assert (workspace.name, workspace.store) == ("reference", root / ".envs")
+    assert workspace.environments == root / "environments"
     assert (workspace.installer, workspace.publish, workspace.projects) == ("auto", "auto", ())
     assert workspace.platforms == ("linux-x86_64", "macos-arm64", "windows-x86_64")
+
+
+def test_old_environments_may_lie_elsewhere_by_a_variable(write: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = write('[workspace]\nenvironments = "app"')
+    monkeypatch.setenv("ENVYARD_ENVIRONMENTS", "/data/app/../environments")
+    assert load_workspace(root).environments == Path("/data/environments")
+
+
+def test_usual_folder_of_old_environments_may_be_a_link_out_of_the_workspace(write: Writer, tmp_path: Path) -> None:
+    root = write("")
+    (tmp_path / "disk").mkdir()
+    (root / "environments").symlink_to(tmp_path / "disk")
+    assert load_workspace(root).environments == root / "environments"
 
 
 def test_a_project_needs_nothing_but_its_folder(write: Writer) -> None:
@@ -220,7 +236,11 @@ MISTAKES = {
     "unknown key like nothing": (
         "[workspace]\nqqq = 1 #!",
         (
+<<<<<<< HEAD
             "workspace.qqq: unknown key; expected one of `exclude`, `hardware`, `installer`, `name`, `nested`, "
+=======
+            "workspace.qqq: unknown key; expected one of `environments`, `exclude`, `hardware`, `installer`, `name`, "
+>>>>>>> 79dddfd (The folder of old environments can be said; a new driver is noticed on Windows, WSL and with AMD; a set that resolved counts for its indexes only; the hint names the profile's file)
             "`platforms`, `publish`, `python` or `store`"
         ),
     ),
@@ -469,6 +489,10 @@ MISTAKES = {
     "store is the root": (
         '[workspace]\nstore = "." #!',
         "workspace.store: is the workspace itself; expected a folder such as `.envs`",
+    ),
+    "environments outside": (
+        '[workspace]\nenvironments = "/data/environments" #!',
+        f"workspace.environments: `/data/environments` is absolute, which fits only one machine{RELATIVE}",
     ),
     # one project against another
     "path twice": (

@@ -200,7 +200,7 @@ def _check_lockfile(definition: Definition) -> Finding:
 
 def _check_interpreter(definition: Definition) -> Finding:
     try:
-        interpreter = find_interpreter(definition.python)
+        interpreter = find_interpreter(definition.python, definition.python_key)
     except EnvyardError as error:
         return Finding(check="interpreter", key=definition.key, ok=False, message=error.message, fix=error.hint)
     message = f"python {interpreter.version} ({interpreter.executable})"

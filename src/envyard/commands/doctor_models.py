@@ -15,7 +15,7 @@ from envyard.errors import CommandFailed
 from envyard.events import Finished, Listener, Phase, PhaseStarted, ignore
 from envyard.health import Grade
 from envyard.installers.base import Work
-from envyard.legacy import FOLDER, list_legacy
+from envyard.legacy import list_legacy
 from envyard.outcome import Action, Options
 from envyard.process import Cancellation
 from envyard.project import Workspace
@@ -127,7 +127,7 @@ def _repair(
 def _old_environments(workspace: Workspace) -> list[Finding]:
     """Old environments that cannot start, those without a model, and what the metadata get wrong."""
     findings = []
-    for legacy in list_legacy(workspace.root / FOLDER):
+    for legacy in list_legacy(workspace.environments):
         gone = os.path.isabs(legacy.model) and not os.path.exists(legacy.model)
         message = legacy.problem or ("its model is gone" if gone else "") or "can be started"
         if legacy.note and not legacy.problem:

@@ -12,7 +12,7 @@ from envyard.envspec import Source
 from envyard.errors import Cancelled, EnvyardError, ExitCode, UsageError
 from envyard.events import Listener, Phase, PhaseStarted, ignore
 from envyard.health import Grade
-from envyard.legacy import FOLDER, LegacyEnvironment, find_legacy, list_legacy
+from envyard.legacy import LegacyEnvironment, find_legacy, list_legacy
 from envyard.migrated import bring_back, list_put_away, put_away, size_of
 from envyard.model import read_model
 from envyard.probe import try_out
@@ -85,7 +85,7 @@ def migrate(
     """
     if bool(models) == every:
         raise UsageError("`envs.migrate` takes models or `--all`", hint="say `--model PATH` or `--all`")
-    folder = workspace.root / FOLDER
+    folder = workspace.environments
     found = list(list_legacy(folder)) if every else [_of_model(folder, model) for model in models]
     store = Store(workspace.store)
     sizes = {one.path: size_of(one.path) for one in found}
@@ -139,7 +139,7 @@ class _Migrate:
     ) -> None:
         self.workspace, self.store, self.dry_run, self.keep = workspace, store, dry_run, keep
         self.listener, self.cancellation = listener, cancellation
-        self.registry = EnvRegistry(workspace.root, listener=listener)
+        self.registry = EnvRegistry(workspace.root, environments=workspace.environments, listener=listener)
 
     def one(self, legacy: LegacyEnvironment, size: int) -> Migration:
         key = ""

@@ -9,7 +9,6 @@ import time
 from envyard.commands.removal import Removal
 from envyard.definition import Kind
 from envyard.errors import EnvyardError
-from envyard.legacy import FOLDER
 from envyard.migrated import delete, list_put_away, size_of
 from envyard.project import Workspace
 from envyard.records import forget_failure, forget_model, load_failures, load_models
@@ -64,5 +63,5 @@ def _forget(workspace: Workspace, store: Store) -> None:
     folder = store.root / "legacy"
     with contextlib.suppress(OSError):
         for name in os.listdir(folder):
-            if not os.path.lexists(workspace.root / FOLDER / name.removesuffix(".json")):
+            if not os.path.lexists(workspace.environments / name.removesuffix(".json")):
                 (folder / name).unlink()

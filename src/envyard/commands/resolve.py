@@ -24,7 +24,7 @@ def resolve(
     cancellation: Cancellation | None = None,
 ) -> EnvSpec:
     """The environment for `model`, with `profile` for that one whatever the model needs; or for `profile` alone."""
-    registry = EnvRegistry(workspace.root, hardware=hardware, listener=listener)
+    registry = EnvRegistry(workspace.root, environments=workspace.environments, hardware=hardware, listener=listener)
     if model:
         return registry.get_env_for_model(
             model, profile=profile, build=build, wait=wait, retry=retry, update=update, cancellation=cancellation

@@ -11,14 +11,15 @@ from pathlib import Path
 
 from envyard.candidates import legacy_subject, lenient
 from envyard.definition import Definition, Kind, profile_definition
+from envyard.driver import driver_identity
 from envyard.environment import Environment
 from envyard.envspec import Source
 from envyard.errors import EnvyardError
 from envyard.fingerprint import take_fingerprint
 from envyard.health import Grade, Health, check_health
-from envyard.legacy import FOLDER, LegacyEnvironment, list_legacy
+from envyard.legacy import LegacyEnvironment, list_legacy
 from envyard.platforms import this_platform
-from envyard.probe import driver_version, remembered, subject_of
+from envyard.probe import remembered, subject_of
 from envyard.profilefile import load_profile
 from envyard.project import Workspace
 from envyard.records import Failure, ModelRecord, load_failure, load_failures, load_models
@@ -64,7 +65,7 @@ def list_model_environments(workspace: Workspace) -> tuple[ModelEnvironmentRow, 
     keys = dict.fromkeys([*pointers, *(failure.key for failure in load_failures(store))])
     unique = disk_use(store.committed()).unique
     rows = [_shared_row(workspace, store, key, pointers.get(key), records, unique) for key in sorted(keys)]
-    rows += [_old_row(store, legacy, records) for legacy in list_legacy(workspace.root / FOLDER)]
+    rows += [_old_row(store, legacy, records) for legacy in list_legacy(workspace.environments)]
     return tuple(rows)
 
 
@@ -88,7 +89,7 @@ def shared_health(store: Store, definition: Definition | None, environment: Envi
     health = check_health(environment, fingerprint)
     if environment is not None and health.grade.usable and definition is not None and definition.probe is not None:
         subject = subject_of(store, environment, definition.environment)
-        verdict = remembered(subject, definition.probe, driver=driver_version())
+        verdict = remembered(subject, definition.probe, driver=driver_identity())
         if verdict is not None and verdict.grade != Grade.OK:
             return Health(grade=verdict.grade, reasons=(*verdict.reasons, *health.reasons))
     grade = Grade.STALE if note and health.grade == Grade.OK else health.grade
@@ -161,7 +162,7 @@ def _old_health(store: Store, legacy: LegacyEnvironment) -> tuple[Grade, tuple[s
     """By the verdict that is remembered; an old environment that nobody asked for is not started to be listed."""
     if legacy.problem:
         return Grade.BROKEN, (legacy.problem,), ""
-    subject, driver = legacy_subject(store, legacy), driver_version()
+    subject, driver = legacy_subject(store, legacy), driver_identity()
     tried = (remembered(subject, replace(lenient(None), cuda=cuda), driver=driver) for cuda in (False, True))
     verdict = next(filter(None, tried), None)
     note = (legacy.note,) if legacy.note else ()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import configparser
 import contextlib
+import hashlib
 import math
 import os
 import sys
@@ -66,6 +67,43 @@ def uv_arguments(environment: Mapping[str, str]) -> list[str]:
     no_index = pip_options(environment).get("no-index", "").lower() in ("1", "true", "t", "yes", "y", "on")
     named = environment.keys() & {"UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL"}
     return ["--no-index"] if no_index and not named else []
+
+
+def index_configuration(environment: Mapping[str, str], folder: Path) -> tuple[str, ...]:
+    """Everything that decides which packages uv finds when it runs in `folder`: two equal ones find the same.
+
+    The variables of uv (those that pip's configuration comes to as well), and the configuration files that uv reads.
+    More may differ than matters; then something is only asked once more.
+    """
+    variables = {name: value for name, value in environment.items() if name.startswith("UV_")}
+    found = [f"{name}={value}" for name, value in sorted({**uv_variables(environment), **variables}.items())]
+    return (*found, *uv_arguments(environment), *(_content(path) for path in _uv_files(environment, folder)))
+
+
+def _uv_files(environment: Mapping[str, str], folder: Path) -> list[Path]:
+    """uv's own configuration: of the folder, the user, the machine (uv's documentation, "Configuration files")."""
+    if environment.get("UV_NO_CONFIG"):
+        return []
+    named = environment.get("UV_CONFIG_FILE", "")
+    if named:
+        return [Path(named)]
+    local = [above / name for above in (folder, *folder.parents) for name in ("uv.toml", "pyproject.toml")]
+    if sys.platform == "win32":
+        user = Path(environment.get("APPDATA", str(Path.home())))
+        machine = [Path(environment.get("PROGRAMDATA", "C:/ProgramData"))]
+    else:
+        user = Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+        machine = [Path(part) for part in (environment.get("XDG_CONFIG_DIRS") or "/etc/xdg").split(":") if part]
+        machine.append(Path("/etc"))
+    return [*local, *(place / "uv" / "uv.toml" for place in (user, *machine))]
+
+
+def _content(path: Path) -> str:
+    """A file by its place and content, "" when it cannot be read."""
+    try:
+        return f"{path} {hashlib.sha256(path.read_bytes()).hexdigest()}"
+    except OSError:
+        return ""
 
 
 def _option(name: str) -> str:

@@ -19,7 +19,7 @@ from envyard.workspace import select_projects
 
 
 @command("list")
-def list_(_context: Context, json: bool = False) -> int:
+def list_(_context: Context, environments: str = "", json: bool = False) -> int:
     """List the environments: health, python, size, age.
 
     `size` counts all files of an environment, `own` those that it shares with no
@@ -29,7 +29,7 @@ def list_(_context: Context, json: bool = False) -> int:
     from envyard.commands.inspect import list_environments
     from envyard.commands.shared import list_model_environments
 
-    workspace = workspace_here()
+    workspace = workspace_here(environments)
     rows = list_environments(workspace, workspace.projects)
     others = list_model_environments(workspace)
     if json:

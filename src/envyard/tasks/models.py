@@ -28,6 +28,7 @@ def resolve(
     model: str = "",
     profile: str = "",
     hardware: str = "",
+    environments: str = "",
     no_build: bool = False,
     no_wait: bool = False,
     retry: bool = False,
@@ -43,7 +44,7 @@ def resolve(
     from envyard.commands.resolve import resolve as find
     from envyard.report.progress import progress
 
-    workspace = workspace_here()
+    workspace = workspace_here(environments)
     with progress(workspace, quiet=json) as listener:
         spec = find(
             workspace,
@@ -82,6 +83,7 @@ def migrate(
     all: bool = False,  # noqa: A002 - the name of the option
     keep: bool = False,
     undo: bool = False,
+    environments: str = "",
     dry_run: bool = False,
     json: bool = False,
 ) -> int:
@@ -94,7 +96,7 @@ def migrate(
     from envyard.commands.migrate import undo as take_back
     from envyard.report.progress import progress
 
-    workspace = workspace_here()
+    workspace = workspace_here(environments)
     if undo:
         if keep or dry_run:
             raise UsageError("`--undo` goes with `--model` and `--json` only", hint="leave the other options out")

@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -21,7 +22,7 @@ from invoke.exceptions import Exit
 from invoke.parser.argument import Argument
 from invoke.tasks import Task
 
-from envyard.errors import Cancelled, EnvyardError, ExitCode
+from envyard.errors import Cancelled, EnvyardError, ExitCode, UsageError
 from envyard.project import Workspace
 from envyard.report import complain, render_error
 from envyard.tasks.names import Names, Option
@@ -35,6 +36,7 @@ HELP = {
     "dry_run": "Only say what would be done (also Invoke's own `--dry`).",
     "yes": "Do not ask; set a `venv` that envyard did not make aside in the store.",
     "rebuild": "Build anew, whatever is there.",
+    "environments": "The folder of old per-model environments (default: `environments` in workspace.toml).",
 }
 """What parameters of several commands do."""
 
@@ -54,6 +56,7 @@ _METAVARS = {
     "tag": "TAG",
     "unused_for": "TIME",
     "keep_size": "SIZE",
+    "environments": "FOLDER",
 }
 
 
@@ -101,9 +104,15 @@ def command(
     return make
 
 
-def workspace_here() -> Workspace:
-    """The workspace of the current folder."""
-    return load_workspace(find_workspace(Path.cwd()))
+def workspace_here(environments: str = "") -> Workspace:
+    """The workspace of the current folder, with another folder of old `environments` if one is named."""
+    workspace = load_workspace(find_workspace(Path.cwd()))
+    if not environments:
+        return workspace
+    folder = Path(os.path.abspath(os.path.expanduser(environments)))
+    if not folder.is_dir():
+        raise UsageError(f"`--environments {environments}` is no folder", hint="name the folder that holds them")
+    return replace(workspace, environments=folder)
 
 
 def is_dry(context: Context, dry_run: bool) -> bool:
