@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import json
 import os
 import shutil
@@ -19,20 +18,22 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
+from envyard.budget import check_before_download, check_installed
 from envyard.definition import Definition
 from envyard.driver import driver_identity
 from envyard.environment import INODE_FILE, Environment, python_of
 from envyard.errors import CommandFailed, EnvironmentIncomplete, EnvyardError, ProbeFailed
 from envyard.events import Phase, PhaseStarted
-from envyard.files import replacing, storage_errors
+from envyard.files import storage_errors
 from envyard.fingerprint import Fingerprint, take_fingerprint
 from envyard.installers.base import Installer, Plan, Work
 from envyard.interpreter import Interpreter
 from envyard.locks import ExclusiveLock, collect, read_holder
+from envyard.pathlimit import PathLimit
 from envyard.probe import Verdict, remember, subject_of, try_out
 from envyard.process import child_environment
 from envyard.restart import current_start
-from envyard.seeds import ensure_seed
+from envyard.seeds import ensure_seed, lines_file
 from envyard.store import Store
 
 RESOLVED_FILE = "requirements.txt"  # in a generation: what the requirements of an unlocked environment came to
@@ -70,7 +71,9 @@ class Build:
         lock: ExclusiveLock,
         work: Work,
         reasons: tuple[str, ...],
+        limit: PathLimit | None = None,
     ) -> None:
+        self.limit = limit
         self.store, self.definition, self.fingerprint = store, definition, fingerprint
         self.interpreter, self.installer, self.lock, self.reasons = interpreter, installer, lock, reasons
         self.generation = store.new_generation()
@@ -100,11 +103,19 @@ class Build:
         with self._phase(Phase.INSTALL, self.installer.name):
             self.installer.install(self._plan(), work, offline=offline)
 
+    def check_paths(self) -> None:
+        """Before a download: raise `PathTooLong` when it would bring a path that is too long for this machine."""
+        if self.limit is not None:
+            roots, plan = self._roots(), self._plan()
+            check_before_download(roots, self._site_packages(), self.installer, plan, self.work, self.limit)
+
     def commit(self) -> Environment:
         """Verify the environment and make it exist. Raises `EnvironmentIncomplete`, and `EnvyardError` when what it was
         made from is not what its fingerprint says."""
         self.lock.write_intent(phase=Phase.VERIFY)
         with self._phase(Phase.VERIFY):
+            if self.limit is not None:
+                check_installed(self._roots(), self._site_packages(), self.work, self.limit)
             report = audit(self.path, self._site_packages(), self.work, inodes=self.path / INODE_FILE)
             self._check(report)
             if take_fingerprint(self.definition).digest != self.fingerprint.digest:
@@ -175,6 +186,11 @@ class Build:
             fixed_folder=self.definition.root,
             lines=lines_file(self.store, self.definition),
         )
+
+    def _roots(self) -> tuple[Path, ...]:
+        """Where its files are used: in the generation, and in the copy that people see."""
+        link = self.definition.link if self.definition.publish == "copy" else None
+        return (self.path, link) if link else (self.path,)
 
     def _site_packages(self) -> Path:
         return site_packages_of(self.path, self.interpreter)
@@ -292,16 +308,3 @@ def audit(
 @functools.cache
 def audit_script() -> Path:
     return Path(__file__).with_name("audit.py")
-
-
-def lines_file(store: Store, definition: Definition) -> Path | None:
-    """The requirement lines that stand in no file of the user, as a file (a command line may be too short for them)."""
-    # an address, since pip takes a path for several words, an option or a variable
-    lines = [*definition.lines, *([f"-e {definition.editable.as_uri()}"] if definition.editable else [])]
-    if definition.lockfile is not None or not lines:
-        return None
-    text = "".join(f"{line}\n" for line in lines)
-    path = store.root / "cache" / f"lines-{hashlib.sha256(text.encode()).hexdigest()[:16]}.txt"
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return path

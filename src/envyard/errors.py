@@ -132,6 +132,10 @@ class EnvironmentIncomplete(EnvyardError):
         self.packages = tuple(packages)
 
 
+class PathTooLong(EnvyardError):
+    """A file of a package would have a path that Windows refuses; `details` hold the path."""
+
+
 class EnvironmentMissing(EnvyardError):
     """The environment was never built, or nothing usable is left of it."""
 

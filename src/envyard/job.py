@@ -119,6 +119,8 @@ class Job:
         try:
             self._install(offline=True)
         except NotCached:
+            assert self._build is not None
+            self._build.check_paths()
             self.lacking = True
             return
         self._complete()
@@ -177,6 +179,7 @@ class Job:
             lock=self.lock,
             work=self.work,
             reasons=self.reasons,
+            limit=self.options.path_limit(),
         )
         self._build.create()
 

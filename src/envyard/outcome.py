@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,6 +10,7 @@ from envyard.definition import Definition
 from envyard.environment import Environment
 from envyard.errors import EnvyardError
 from envyard.health import Health
+from envyard.pathlimit import PathLimit, path_limit
 
 
 class Action(StrEnum):
@@ -28,7 +30,7 @@ class Options:
     """`update` also rebuilds what works but is stale; `force` rebuilds all; `frozen` refuses a stale lockfile;
 
     `replace_foreign` sets a folder that envyard did not make aside; `dry_run` only says what would be done;
-    `jobs` builds at a time (0: as many as there are environments, at most eight).
+    `jobs` builds at a time (0: as many as there are environments, at most eight); `path_limit` is asked for each build.
     """
 
     update: bool = False
@@ -37,6 +39,7 @@ class Options:
     replace_foreign: bool = False
     dry_run: bool = False
     jobs: int = 0
+    path_limit: Callable[[], PathLimit | None] = path_limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
-"""pip's own wheel, so that every environment has the `pip` that people expect, also offline.
+"""What the installer is given besides the files of the user: pip's own wheel, and lines that stand in no file.
 
-virtualenv ships wheels of pip for every Python it supports; the one for the interpreter is copied once into the store,
-where the installer finds it like any other package, with a pinned hash.
+Every environment has the `pip` that people expect, also offline: virtualenv ships wheels of pip for every Python it
+supports, and the one for the interpreter is copied once into the store, where the installer finds it like any other
+package, with a pinned hash.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from envyard.definition import Definition
 from envyard.errors import InterpreterNotFound
 from envyard.files import replacing
 from envyard.store import Store
@@ -45,6 +47,19 @@ def ensure_seed(store: Store, minor: str) -> Seed:
     _ensure_content(folder / name, content)
     _ensure_content(requirements, pin.encode())
     return Seed(folder=folder, requirements=requirements)
+
+
+def lines_file(store: Store, definition: Definition) -> Path | None:
+    """The requirement lines that stand in no file of the user, as a file (a command line may be too short for them)."""
+    # an address, since pip takes a path for several words, an option or a variable
+    lines = [*definition.lines, *([f"-e {definition.editable.as_uri()}"] if definition.editable else [])]
+    if definition.lockfile is not None or not lines:
+        return None
+    text = "".join(f"{line}\n" for line in lines)
+    path = store.root / "cache" / f"lines-{hashlib.sha256(text.encode()).hexdigest()[:16]}.txt"
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return path
 
 
 def _ensure_content(path: Path, content: bytes) -> None:

@@ -59,6 +59,7 @@ LAYERS = {
     ],
     "building": [
         "audit",
+        "budget",
         "builder",
         "fetch",
         "health",
@@ -88,6 +89,7 @@ LAYERS = {
         "project",
         "reasons",
         "requirements",
+        "wheelfile",
     ],
     "ground": [
         "disk",
@@ -95,6 +97,7 @@ LAYERS = {
         "fields",
         "files",
         "longpath",
+        "pathlimit",
         "problems",
         "process",
         "windows_process",

@@ -11,6 +11,7 @@ from envyard.definition import Definition
 from envyard.errors import EnvyardError
 from envyard.events import DownloadFinished, DownloadStarted, Event, Listener, OutputLine
 from envyard.process import Cancellation, Completed, child_environment, environment_variable, run
+from envyard.wheelfile import WheelFile
 
 ANCESTORS = "ENVYARD_BUILDING"  # for children: the env keys whose builds started them, separated by spaces
 
@@ -101,6 +102,9 @@ class Installer(Protocol):
 
     def install(self, plan: Plan, work: Work, *, offline: bool) -> None:
         """Install everything of the plan. With `offline`, raises `NotCached` before anything was installed."""
+
+    def wheels(self, plan: Plan, work: Work) -> list[WheelFile]:
+        """The files that an install would download; none where that cannot be told before."""
 
     def fetch(self, plan: FetchPlan, work: Work) -> None:
         """Bring all batches into the cache, each distinct wheel once."""

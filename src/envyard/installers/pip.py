@@ -18,6 +18,7 @@ from envyard.installers.base import FetchPlan, NotCached, Plan, Work, progress_e
 from envyard.installers.failures import Cause, explain
 from envyard.process import child_environment
 from envyard.requirements import canonical_name, load_text
+from envyard.wheelfile import WheelFile
 
 _WORDS = {
     Cause.WRONG_HASH: re.compile(r"DO NOT MATCH THE HASHES"),
@@ -64,6 +65,11 @@ class Pip:
             self._run([*pip, *requirements], folder, work)
         if definition.lockfile is not None and definition.editable is not None:
             self._run([*pip, "--no-deps", "--editable", str(definition.editable)], plan.fixed_folder, work)
+
+    def wheels(self, plan: Plan, work: Work) -> list[WheelFile]:
+        """None: pip tells the addresses only after it has downloaded."""
+        del plan, work
+        return []
 
     def fetch(self, plan: FetchPlan, work: Work) -> None:
         """Nothing to do: pip's cache holds downloads, not what could be linked."""

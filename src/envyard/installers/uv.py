@@ -20,6 +20,7 @@ from envyard.installers.bridge import uv_arguments, uv_variables
 from envyard.installers.failures import Cause, explain
 from envyard.process import Completed, child_environment, run
 from envyard.requirements import load_text, parse_lockfile, sources
+from envyard.wheelfile import WheelFile, located
 
 _NOT_CACHED = re.compile(
     r"network (?:was|connectivity is) disabled|not found in the cache|No solution found when resolving", re.IGNORECASE
@@ -104,6 +105,14 @@ class Uv:
                 except (InstallFailed, NotCached):
                     raise error from None
         os.replace(temporary, plan.resolved)
+
+    def wheels(self, plan: Plan, work: Work) -> list[WheelFile]:
+        """Asked of uv's resolver, in the form of `pylock.toml`, which names the file that fits this Python."""
+        pins = plan.definition.lockfile or plan.resolved
+        command = ["pip", "compile", str(pins), "--no-deps", "--format", "pylock.toml", "--python", str(plan.python)]
+        command += ["--no-header", "--no-annotate", "--quiet", *_backend(plan.definition.torch_backend)]
+        done = self._uv(command, work, plan.fixed_folder, plan)
+        return located(done.stdout, plan.fixed_folder)
 
     def fetch(self, plan: FetchPlan, work: Work) -> None:
         """One `uv pip install --target` a batch into a scratch folder, side by side: no two batches share a wheel."""
