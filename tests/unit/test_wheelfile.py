@@ -144,9 +144,7 @@ def test_files_of_a_list_are_located() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "text", ["", "packages = 3", '[[packages]]\nname="a"\nwheels=[{}]', "no = toml ="]
-)
+@pytest.mark.parametrize("text", ["", "packages = 3", '[[packages]]\nname="a"\nwheels=[{}]', "no = toml ="])
 def test_list_of_another_form_is_refused(text: str) -> None:
     with pytest.raises(InstallFailed, match="not understood"):
         located(text, Path("/w"))

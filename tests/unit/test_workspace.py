@@ -236,12 +236,8 @@ MISTAKES = {
     "unknown key like nothing": (
         "[workspace]\nqqq = 1 #!",
         (
-<<<<<<< HEAD
-            "workspace.qqq: unknown key; expected one of `exclude`, `hardware`, `installer`, `name`, `nested`, "
-=======
             "workspace.qqq: unknown key; expected one of `environments`, `exclude`, `hardware`, `installer`, `name`, "
->>>>>>> 79dddfd (The folder of old environments can be said; a new driver is noticed on Windows, WSL and with AMD; a set that resolved counts for its indexes only; the hint names the profile's file)
-            "`platforms`, `publish`, `python` or `store`"
+            "`nested`, `platforms`, `publish`, `python` or `store`"
         ),
     ),
     "unknown table": (
