@@ -160,6 +160,10 @@ class OutsideStore(EnvyardError):
     """Refused to delete something that the store does not own. Reaching this is a bug worth reporting."""
 
 
+class EditorRuns(EnvyardError):
+    """An editor is running that would overwrite what is to be written."""
+
+
 # --- models
 
 

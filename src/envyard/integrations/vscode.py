@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
-from envyard.environment import SCRIPTS
-from envyard.integrations.merge import Wish
+from envyard.environment import PYTHON, SCRIPTS
+from envyard.integrations.editors import file_name, has_test_script, pytest_arguments, relative
+from envyard.integrations.jsonwish import JsonWish
 from envyard.project import Project, Workspace
 
 _EXTENSIONS = ("ms-python.python", "ms-python.debugpy")
-_PYTHON = "python.exe" if os.name == "nt" else "python"
 _UNWATCHED = {"**/venv/**": True, "**/.envs/**": True}
 
 
-def vscode_wishes(workspace: Workspace) -> dict[Path, tuple[Wish, ...]]:
+def vscode_wishes(workspace: Workspace) -> dict[Path, tuple[JsonWish, ...]]:
     """File -> what should be in it. The interpreters are named as this system names them."""
     files = {
-        workspace.root / f"{_file_name(workspace.name)}.code-workspace": _code_workspace(workspace),
+        workspace.root / f"{file_name(workspace.name)}.code-workspace": _code_workspace(workspace),
         workspace.root / ".vscode" / "settings.json": _single_root(workspace),
         workspace.root / ".vscode" / "extensions.json": _recommended(()),
         workspace.root / ".vscode" / "tasks.json": _tasks(workspace),
@@ -30,57 +29,58 @@ def vscode_wishes(workspace: Workspace) -> dict[Path, tuple[Wish, ...]]:
     return files
 
 
-def _code_workspace(workspace: Workspace) -> tuple[Wish, ...]:
+def _code_workspace(workspace: Workspace) -> tuple[JsonWish, ...]:
     """A root for each project, then one for all, which brings the tasks."""
-    folders = [{"name": one.title, "path": _relative(one.path, workspace.root)} for one in workspace.projects]
+    folders = [{"name": one.title, "path": relative(one.path, workspace.root)} for one in workspace.projects]
     if all(folder["path"] != "." for folder in folders):
         folders.append({"name": workspace.name, "path": "."})
     return (
-        *(Wish(path=("folders",), value=folder, element=True, named_by="path") for folder in folders),
+        *(JsonWish(path=("folders",), value=folder, element=True, named_by="path") for folder in folders),
         *_unwatched(("settings",)),
         *_recommended(("extensions",)),
     )
 
 
-def _single_root(workspace: Workspace) -> tuple[Wish, ...]:
+def _single_root(workspace: Workspace) -> tuple[JsonWish, ...]:
     """For those who open the folder itself. The search finds `.venv` only, unless it is told."""
-    paths = [_relative(project.path, workspace.root) for project in workspace.projects]
+    paths = [relative(project.path, workspace.root) for project in workspace.projects]
     managers = {"envManager": "ms-python.python:venv", "packageManager": "ms-python.python:pip"}
     return (
         *(
-            Wish(path=("python-envs.workspaceSearchPaths",), value=f"./{_join(path, 'venv')}", element=True)
+            JsonWish(path=("python-envs.workspaceSearchPaths",), value=f"./{_join(path, 'venv')}", element=True)
             for path in paths
         ),
         *(
-            Wish(path=("python-envs.pythonProjects",), value={"path": path, **managers}, element=True, named_by="path")
+            JsonWish(
+                path=("python-envs.pythonProjects",), value={"path": path, **managers}, element=True, named_by="path"
+            )
             for path in paths
         ),
         *_unwatched(()),
     )
 
 
-def _project_settings(project: Project) -> tuple[Wish, ...]:
+def _project_settings(project: Project) -> tuple[JsonWish, ...]:
     folder = "${workspaceFolder}"
-    values: dict[str, Any] = {"python.defaultInterpreterPath": f"{folder}/venv/{SCRIPTS}/{_PYTHON}"}
-    words = [os.path.basename(word) for word in project.test_command]
-    if "pytest" in words:
-        inside = _relative(project.test_folder, project.path)
+    values: dict[str, Any] = {"python.defaultInterpreterPath": f"{folder}/venv/{SCRIPTS}/{PYTHON}"}
+    arguments = pytest_arguments(project)
+    if arguments is not None:
+        inside = relative(project.test_folder, project.path)
         values |= {
             "python.testing.pytestEnabled": True,
             "python.testing.unittestEnabled": False,
             "python.testing.cwd": folder if inside == "." else f"{folder}/{inside}",
-            "python.testing.pytestArgs": list(project.test_command[words.index("pytest") + 1 :]),
+            "python.testing.pytestArgs": arguments,
         }
     if (project.path / "src").is_dir():
         values["python.analysis.extraPaths"] = ["src"]
-    return tuple(Wish(path=(name,), value=value) for name, value in values.items())
+    return tuple(JsonWish(path=(name,), value=value) for name, value in values.items())
 
 
-def _tasks(workspace: Workspace) -> tuple[Wish, ...]:
+def _tasks(workspace: Workspace) -> tuple[JsonWish, ...]:
     """A task for the tests of each project, which nox runs."""
-    script = (workspace.root / "scripts" / "run_tests.sh").is_file()
     command: dict[str, Any] = {"command": "nox"}
-    if script:
+    if has_test_script(workspace):
         command = {
             "command": "${workspaceFolder}/scripts/run_tests.sh",
             "windows": {"command": "${workspaceFolder}\\scripts\\run_tests.bat"},
@@ -91,27 +91,28 @@ def _tasks(workspace: Workspace) -> tuple[Wish, ...]:
         for project in workspace.projects
     ]
     return (
-        Wish(path=("version",), value="2.0.0"),
-        *(Wish(path=("tasks",), value=task, element=True, named_by="label") for task in tasks),
+        JsonWish(path=("version",), value="2.0.0"),
+        *(JsonWish(path=("tasks",), value=task, element=True, named_by="label") for task in tasks),
     )
 
 
-def _launch(workspace: Workspace) -> tuple[Wish, ...]:
+def _launch(workspace: Workspace) -> tuple[JsonWish, ...]:
     """A debugger for the tests of each project that pytest runs."""
     configurations = []
     for project in workspace.projects:
-        if "pytest" not in project.test_command:
+        arguments = pytest_arguments(project)
+        if arguments is None:
             continue
-        path = _relative(project.path, workspace.root)
+        path = relative(project.path, workspace.root)
         venv = f"${{workspaceFolder}}/{_join(path, 'venv')}"
-        folder = _relative(project.test_folder, workspace.root)
+        folder = relative(project.test_folder, workspace.root)
         configurations.append(
             {
                 "name": f"debug tests: {project.title}",
                 "type": "debugpy",
                 "request": "launch",
                 "module": "pytest",
-                "args": list(project.test_command[project.test_command.index("pytest") + 1 :]),
+                "args": arguments,
                 "cwd": "${workspaceFolder}" if folder == "." else f"${{workspaceFolder}}/{folder}",
                 "env": dict(project.environment),
                 "python": f"{venv}/bin/python",
@@ -120,31 +121,23 @@ def _launch(workspace: Workspace) -> tuple[Wish, ...]:
             }
         )
     return (
-        Wish(path=("version",), value="0.2.0"),
-        *(Wish(path=("configurations",), value=one, element=True, named_by="name") for one in configurations),
+        JsonWish(path=("version",), value="0.2.0"),
+        *(JsonWish(path=("configurations",), value=one, element=True, named_by="name") for one in configurations),
     )
 
 
-def _recommended(path: tuple[str, ...]) -> tuple[Wish, ...]:
-    return tuple(Wish(path=(*path, "recommendations"), value=name, element=True) for name in _EXTENSIONS)
+def _recommended(path: tuple[str, ...]) -> tuple[JsonWish, ...]:
+    return tuple(JsonWish(path=(*path, "recommendations"), value=name, element=True) for name in _EXTENSIONS)
 
 
-def _unwatched(path: tuple[str, ...]) -> tuple[Wish, ...]:
+def _unwatched(path: tuple[str, ...]) -> tuple[JsonWish, ...]:
     """Environments have more files than a system can watch."""
     return tuple(
-        Wish(path=(*path, setting, pattern), value=value)
+        JsonWish(path=(*path, setting, pattern), value=value)
         for setting in ("files.watcherExclude", "search.exclude")
         for pattern, value in _UNWATCHED.items()
     )
 
 
-def _relative(path: Path, root: Path) -> str:
-    return os.path.relpath(path, root).replace(os.sep, "/")
-
-
 def _join(folder: str, name: str) -> str:
     return name if folder == "." else f"{folder}/{name}"
-
-
-def _file_name(name: str) -> str:
-    return "".join("-" if character in '/\\:*?"<>|' else character for character in name).strip(". ") or "workspace"
