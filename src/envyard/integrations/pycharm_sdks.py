@@ -92,8 +92,8 @@ def sign_of_life(installation: Installation) -> str:
     A running one has its process id in `.lock` and listens at `.port`; both may be left over from one that was killed.
     """
     lock = installation.configuration / ".lock"
-    pid = _number(lock)
-    if pid is not None and process_alive(pid) and _may_be_ide(pid):
+    pid = _process(lock)
+    if pid and process_alive(pid) and _may_be_ide(pid):
         return f"process {pid}, by `{lock}`"
     for port in (installation.system / ".port", installation.system / "port"):
         if _listens(port):
@@ -209,11 +209,13 @@ def _value(node: Node, tag: str) -> str:
 # --- running
 
 
-def _number(file: Path) -> int | None:
+def _process(file: Path) -> int:
+    """The process id in a file; 0 when there is none."""
     try:
-        return int(file.read_bytes())
+        number = int(file.read_bytes()[:20])
     except (OSError, ValueError):
-        return None
+        return 0
+    return number if number < 2**31 else 0
 
 
 def _may_be_ide(pid: int) -> bool:
