@@ -69,8 +69,8 @@ class _Table:
     """A table of SDKs, and the record of what is in it by us (name -> executable). `problem`: why it cannot be
     understood.
 
-    `mine` are those that are still as they were written and may be taken out. A copy of a workspace has the record of the
-    first one, whose SDKs are in use.
+    `mine` are those that are still as they were written and may be taken out. A copy of a workspace has the record of
+    the first one, whose SDKs are in use.
     """
 
     path: Path
