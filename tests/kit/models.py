@@ -121,20 +121,11 @@ class ModelsKit:
     def legacy(self, model: Path | str, packages: Sequence[str] = STACK, *, metadata: object = None) -> Path:
         """The old environment of a model, with packages that are one module each; returns its folder."""
         identity = model if isinstance(model, str) else os.path.realpath(model)
-        folder = self.environments / legacy_name(identity)
-        subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / ".venv"], check=True)
-        for name in packages:
-            self.install(folder, name)
-        content = {"model_path": str(identity)} if metadata is None else metadata
-        (folder / "environment_metadata.json").write_text(json.dumps(content), encoding="utf-8")
-        return folder
+        return old_environment(self.environments, identity, packages, metadata=metadata)
 
     def install(self, folder: Path, name: str, code: str = "") -> None:
         """Put a package of one module into an old environment, by hand."""
-        (site,) = (folder / ".venv" / "lib").glob("python*/site-packages")
-        (site / name).mkdir(exist_ok=True)
-        (site / name / "__init__.py").write_text(code or (TORCH if name == "torch" else ""), encoding="utf-8")
-        (site / f"{name}-1.0.dist-info").mkdir(exist_ok=True)
+        install_by_hand(folder, name, code)
 
     def definition(self, key: str = CPU) -> Definition:
         workspace = load_workspace(self.root)
@@ -165,3 +156,24 @@ class ModelsKit:
         """What `code` prints in the environment of an answer."""
         done = subprocess.run([spec.python_executable, "-c", code], capture_output=True, text=True, check=True)
         return done.stdout.strip()
+
+
+def old_environment(
+    environments: Path, identity: str, packages: Sequence[str] = STACK, *, metadata: object = None
+) -> Path:
+    """An environment as applications made one for each model, whose resolved path or hub id is `identity`."""
+    folder = environments / legacy_name(identity)
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / ".venv"], check=True)
+    for name in packages:
+        install_by_hand(folder, name)
+    content = {"model_path": identity} if metadata is None else metadata
+    (folder / "environment_metadata.json").write_text(json.dumps(content), encoding="utf-8")
+    return folder
+
+
+def install_by_hand(folder: Path, name: str, code: str = "") -> None:
+    """Put a package of one module into an old environment."""
+    (site,) = (folder / ".venv" / "lib").glob("python*/site-packages")
+    (site / name).mkdir(exist_ok=True)
+    (site / name / "__init__.py").write_text(code or (TORCH if name == "torch" else ""), encoding="utf-8")
+    (site / f"{name}-1.0.dist-info").mkdir(exist_ok=True)

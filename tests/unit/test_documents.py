@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import subprocess
 import tomllib
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
+from kit.documents import blocks_of, documents, name_of
 
 from envyard.tasks import namespace
 from envyard.workspace import load_workspace
@@ -20,11 +20,7 @@ OWN_SESSIONS = {"lint", "tests", "types"}
 
 # In pieces, so that this file is not one of those it finds. Examples are from `you`.
 REGISTRIES = ["pypi" + ".org", "files.python" + "hosted.org", "registry.npm" + "js", "download.py" + "torch"]
-HOMES = [r"/ro" + r"ot/", r"/ho" + r"me/(?!you/)\w", r"/Us" + r"ers/\w", r"[A-Za-z]:\\+Us" + r"ers\\"]
-
-
-def name_of(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
+HOMES = [r"/ro" + r"ot/", r"/ho" + r"me/(?!you\b)\w", r"/Us" + r"ers/\w", r"[A-Za-z]:\\+Us" + r"ers\\"]
 
 
 @cache
@@ -84,26 +80,28 @@ def test_links_lead_somewhere(document: Path) -> None:
 # --- commands
 
 
-def typed_commands(program: str) -> Iterator[tuple[str, list[str]]]:
-    """Document and words of every command in backticks or after a `$`, without what follows ` -- `."""
-    for document in DOCUMENTS:
-        text = document.read_text("utf-8")
-        for command in re.findall(rf"(?:`|^\$ )({program}(?: [^`#\n]*)?)", text, re.MULTILINE):
-            yield name_of(document), re.split(r"  |\)| -- ", command)[0].split()[1:]
+@pytest.mark.parametrize("document", documents(), ids=name_of)
+def test_command_lines_follow_the_rules(document: Path) -> None:
+    """Those of `kit.documents`; `tests/integration/test_command_lines.py` runs them."""
+    blocks = blocks_of(document)
+    assert [block.commands[0].line for block in blocks if block.remarks.not_tested and block.remarks.before] == []
 
 
 def test_sessions_and_tags_that_are_named_exist() -> None:
+    """Also those of command lines that no test can run."""
     projects = load_workspace(ROOT).projects
     sessions = {project.key for project in projects} | OWN_SESSIONS
     tags = {tag for project in projects for tag in project.tags} | {"projects"}
     unknown = []
-    for place, words in typed_commands(r"(?:nox|[./\\\w]*run_tests\.(?:sh|bat|ps1))"):
-        known: set[str] | None = None
-        for word in words:
-            if word.startswith("-"):
-                known = {"-s": sessions, "-t": tags}.get(word)
-            elif known is not None and word not in known:
-                unknown.append(f"{place}: {word}")
+    for block in (block for document in documents() for block in blocks_of(document)):
+        for command in block.commands:
+            program, *words = command.bare.partition(" -- ")[0].split()
+            known: set[str] | None = None
+            for word in words if re.fullmatch(r"nox|\S*run_tests\.\w+", program) else ():
+                if word.startswith("-"):
+                    known = {"-s": sessions, "-t": tags}.get(word)
+                elif known is not None and word not in known:
+                    unknown.append(f"{block.document}:{command.line}: {word}")
     assert unknown == []
 
 

@@ -1,0 +1,108 @@
+"""Every command line of the documents is run, in the order of its document; `kit.documents` has the rules.
+
+Each document has its own stand-in of the reference workspace, and a monorepo without envyard where it asks for one.
+Each code block is a bash of its own that begins in the top folder. What it prints is compared with what the document
+says it prints, but for sizes, times and the like (`kit.shell.difference`).
+
+A failure names the line. Correct the document; or, where a command line cannot be run here, write above it why:
+`<!-- not tested: needs PowerShell -->`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kit import reference
+from kit.documents import PLACES, Block, blocks_of, documents, name_of
+from kit.index import LocalIndex
+from kit.shell import Shell, difference
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the command lines are those of a POSIX shell")
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalIndex]:
+    folder = tmp_path_factory.mktemp("reference-wheels")
+    reference.reference_wheels(folder)
+    with LocalIndex(tmp_path_factory.mktemp("index"), folder) as index:
+        yield index
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """uv's cache, shared by the readers of all documents."""
+    folder = tmp_path_factory.mktemp("uv-cache")
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+class Reader:
+    """Somebody who types what a document says."""
+
+    def __init__(self, folder: Path, index: LocalIndex, cache: Path) -> None:
+        self._folder = folder
+        self._cache = cache
+        self._index = index
+        self._programs = folder / "bin"
+        self._places: dict[str, Path] = {}
+        reference.make_programs(self._programs)
+
+    def problems(self, block: Block) -> Iterator[str]:
+        """What is wrong with the commands of a block: `file:line: command` and what happened."""
+        root = self._place(block.place)
+        shell = Shell(root, self._variables(block))
+        try:
+            for preparation in block.remarks.before:
+                code, printed = shell.run(preparation)
+                if code:
+                    where = f"{block.document}:{block.commands[0].line}: before: {preparation}"
+                    yield f"{where}\nended with {code}:\n{printed}"
+            for command in block.commands:
+                if "scripts/" in command.bare or ".envs/tools" in command.bare:
+                    reference.provide_tools(root, self._programs)
+                code, printed = shell.run(command.text)
+                last = command is block.commands[-1]
+                where = f"{block.document}:{command.line}: $ {command.text}"
+                if code != (block.remarks.ends_with if last else 0):
+                    yield f"{where}\nended with {code}:\n{printed}"
+                elif command.output and not block.remarks.output_not_tested:
+                    found = difference(command.output, printed, root=root, home=Path.home())
+                    if found:
+                        yield f"{where}\n{found}\n\nwhat was printed, as it is:\n{printed}"
+        finally:
+            shell.close()
+
+    def _place(self, name: str) -> Path:
+        if name not in self._places:
+            make = {PLACES[0]: reference.make_reference, PLACES[1]: reference.make_monorepo}[name]
+            self._places[name] = self._folder / str(len(self._places)) / "monorepo"
+            make(self._places[name], self._index)
+        return self._places[name]
+
+    def _variables(self, block: Block) -> dict[str, str]:
+        """A terminal without colours, as wide as the document shows it, or wider: where it cuts lines with `...`, and
+        where it shows a path, which here is a longer one."""
+        lines = [line for command in block.commands for line in command.output.splitlines()]
+        folds = not any(line.endswith("...") or "/home/you/" in line for line in lines)
+        width = max(80, *map(len, lines), 0) if folds else 500
+        screen = {"TTY_COMPATIBLE": "1", "TTY_INTERACTIVE": "0", "NO_COLOR": "1", "COLUMNS": str(width)}
+        return {**reference.variables(self._index, self._programs, self._cache), **screen}
+
+
+@pytest.mark.parametrize("document", documents(), ids=name_of)
+def test_the_commands_of_a_document_do_what_it_says(
+    document: Path, tmp_path: Path, index: LocalIndex, cache: Path
+) -> None:
+    reader = Reader(tmp_path, index, cache)
+    wrong: list[str] = []
+    for block in blocks_of(document):
+        needs = block.remarks.needs
+        if not block.remarks.not_tested and (not needs or shutil.which(needs, path=os.environ["PATH"])):
+            wrong += reader.problems(block)
+    assert not wrong, "\n\n".join([f"{len(wrong)} command lines are wrong", *wrong, __doc__.rpartition("\n\n")[2]])
