@@ -56,7 +56,7 @@ class Shell:
 
 _TAG = re.compile(r"\[([\w-]+)\] ")
 _VALUES = (
-    (r"\b\d{4}-\d\d-\d\d \d\d:\d\d\b", "<when>"),
+    (r"\b\d{4}-\d\d-\d\d \d\d:\d\d\b|\b20\d{6}-\d{6}\b", "<when>"),
     (r"\b(?:\d+ (?:min|h|d) ago|just now)\b", "<age>"),
     (r"\b\d+ min \d\d s\b|\b\d+(?:\.\d+)? (?:ms|s)\b", "<time>"),
     (r"\b\d+(?:\.\d+)? (?:B|kB|MB|GB|TB)\b", "<size>"),
