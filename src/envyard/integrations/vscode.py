@@ -42,7 +42,8 @@ def _code_workspace(workspace: Workspace) -> tuple[JsonWish, ...]:
 
 
 def _single_root(workspace: Workspace) -> tuple[JsonWish, ...]:
-    """For those who open the folder itself. The search finds `.venv` only, unless it is told."""
+    """For those who open the folder itself. The search finds `.venv` only, unless it is told; Pylance (since July 2026)
+    takes one interpreter for all, unless it is told."""
     paths = [relative(project.path, workspace.root) for project in workspace.projects]
     managers = {"envManager": "ms-python.python:venv", "packageManager": "ms-python.python:pip"}
     return (
@@ -56,6 +57,7 @@ def _single_root(workspace: Workspace) -> tuple[JsonWish, ...]:
             )
             for path in paths
         ),
+        JsonWish(path=("python.analysis.usePerProjectEnvironments",), value=True),
         *_unwatched(()),
     )
 

@@ -36,7 +36,7 @@ def vscode(_context: Context, check: bool = False, remove: bool = False) -> int:
 @command(
     check=_CHECK,
     remove=_REMOVE,
-    write_sdks="Also write the interpreters into PyCharm's own table, which must be closed; with a copy before.",
+    write_sdks="Also write the interpreters into PyCharm's own table, after a copy of it; close PyCharm first.",
 )
 def pycharm(_context: Context, check: bool = False, remove: bool = False, write_sdks: bool = False) -> int:
     """Write the modules and run configurations of PyCharm into `.idea`.
@@ -85,7 +85,7 @@ def _show(result: EditorResult, root: Path, typed: str) -> int:
             complain(f"\nerror: `{name}` cannot be written: {file.problem}")
     for note in result.notes:
         complain(as_typed(f"\nnote: {note}"))
-    if result.checked and result.exit_code:
+    if result.checked and any(file.state in (State.MISSING, State.OUTDATED) for file in result.files):
         complain(as_typed(f"\nhint: run `invoke {typed}`"))
     return result.exit_code
 
