@@ -5,6 +5,7 @@ PyCharm itself is not here; what its files should say is read back with another 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -459,6 +460,29 @@ def test_what_pycharm_found_out_about_an_sdk_is_no_difference(kit: WorkspaceKit,
     assert table.read_text("utf-8") == TABLE
 
 
+def test_an_sdk_that_somebody_pointed_elsewhere_is_theirs(kit: WorkspaceKit, configuration: Path) -> None:
+    kit.run("ide.pycharm", "--write-sdks", check=True)
+    table = configuration / "options/jdk.table.xml"
+    text = table.read_text("utf-8").replace(sdks(table)["beta (workspace)"], "/usr/bin/python3")
+    table.write_text(text, encoding="utf-8")
+    kit.run("ide.pycharm", "--write-sdks", check=True)
+    assert sdks(table)["beta (workspace)"] == "/usr/bin/python3"
+    assert interpreter(kit.root / ".idea/beta.iml") == "beta (workspace) (2)"
+    kit.run("ide.pycharm", "--remove", "--write-sdks", check=True)
+    assert list(sdks(table)) == ["Python 3.12", "corretto-21", "beta (workspace)"]
+
+
+def test_an_sdk_that_was_there_before_stays_also_when_it_is_the_same(kit: WorkspaceKit, configuration: Path) -> None:
+    kit.run("ide.pycharm", "--write-sdks", check=True)
+    table = configuration / "options/jdk.table.xml"
+    text = table.read_text("utf-8")
+    shutil.rmtree(kit.store)  # so nobody knows any more who wrote it
+    done = kit.run("ide.pycharm", "--write-sdks", check=True)
+    assert "jdk.table.xml: as it should be" in done.stdout
+    kit.run("ide.pycharm", "--remove", "--write-sdks", check=True)
+    assert table.read_text("utf-8") == text
+
+
 def test_every_version_gets_them_and_what_is_gone_goes(kit: WorkspaceKit, configuration: Path) -> None:
     other = configuration.with_name("PyCharmCE2023.2")
     other.mkdir()
@@ -493,7 +517,8 @@ def test_a_second_clone_gets_names_of_its_own(kit: WorkspaceKit, configuration: 
 def test_a_running_pycharm_is_not_written_under(kit: WorkspaceKit, configuration: Path, tmp_path: Path) -> None:
     program = tmp_path / "pycharm"
     shutil.copy(shutil.which("sleep") or "", program)
-    with subprocess.Popen([program, "60"]) as ide:
+    with subprocess.Popen([program, "60"]) as ide, contextlib.ExitStack() as end:
+        end.callback(ide.kill)
         (configuration / ".lock").write_text(str(ide.pid), encoding="utf-8")
         refused = kit.run("ide.pycharm", "--write-sdks")
         assert refused.returncode == 1
@@ -503,7 +528,6 @@ def test_a_running_pycharm_is_not_written_under(kit: WorkspaceKit, configuration
         assert (configuration / "options/jdk.table.xml").read_text("utf-8") == TABLE
         assert kit.run("ide.pycharm", "--write-sdks", "--check").returncode == 1  # looking is no harm
         kit.run("ide.pycharm", check=True)
-        ide.kill()
     kit.run("ide.pycharm", "--write-sdks", check=True)
 
 

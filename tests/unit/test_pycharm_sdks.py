@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -114,36 +114,38 @@ def installation(tmp_path: Path) -> Installation:
     return one
 
 
-@pytest.fixture
-def ide(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that is called as PyCharm is."""
-    program = tmp_path / "pycharm-2024.3" / "bin" / "pycharm"
-    program.parent.mkdir(parents=True)
-    shutil.copy(shutil.which("sleep") or "", program)
-    with subprocess.Popen([program, "60"]) as process:
-        yield process
-        process.kill()
+@contextlib.contextmanager
+def running(*command: str | Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that says when it has begun, and then waits."""
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            yield process
+        finally:
+            process.kill()
 
 
-@pytest.mark.skipif(os.name == "nt", reason="copies the sleep of a POSIX system")
+@pytest.mark.skipif(os.name == "nt", reason="starts a shell script")
 def test_a_process_that_holds_the_lock_is_a_running_one_until_it_ends(
-    installation: Installation, ide: subprocess.Popen[bytes]
+    installation: Installation, tmp_path: Path
 ) -> None:
+    program = tmp_path / "pycharm"
+    program.write_text("#!/bin/sh\necho ready\nread line\n", encoding="utf-8")
+    program.chmod(0o755)
     assert sign_of_life(installation) == ""
     lock = installation.configuration / ".lock"
-    lock.write_text(str(ide.pid), encoding="utf-8")
-    assert sign_of_life(installation) == f"process {ide.pid}, by `{lock}`"
-    ide.kill()
-    ide.wait()
+    with running(program) as ide:
+        lock.write_text(str(ide.pid), encoding="utf-8")
+        assert sign_of_life(installation) == f"process {ide.pid}, by `{lock}`"
     assert sign_of_life(installation) == ""
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="only there processes tell what they are")
 def test_a_lock_of_a_process_that_is_no_editor_is_left_over(installation: Installation) -> None:
-    with subprocess.Popen(["sleep", "60"]) as other:
+    with running("sh", "-c", "echo ready; read line") as other:
         (installation.configuration / ".lock").write_text(str(other.pid), encoding="utf-8")
         assert sign_of_life(installation) == ""
-        other.kill()
 
 
 @pytest.mark.parametrize("content", ["---", "", "99999999999999999999"])

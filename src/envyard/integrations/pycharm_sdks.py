@@ -224,7 +224,7 @@ def _may_be_ide(pid: int) -> bool:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().lower()
     except OSError:
         return True
-    return any(word in command for word in _IDE_WORDS)
+    return not command or any(word in command for word in _IDE_WORDS)
 
 
 def _listens(port: Path) -> bool:
