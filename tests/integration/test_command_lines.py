@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,7 +21,9 @@ from kit.documents import PLACES, Block, blocks_of, documents, name_of
 from kit.index import LocalIndex
 from kit.shell import Shell, difference
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the command lines are those of a POSIX shell")
+from envyard.platforms import this_platform
+
+pytestmark = pytest.mark.skipif(this_platform() != "linux-x86_64", reason="the documents show what Linux prints")
 
 
 @pytest.fixture(scope="module")

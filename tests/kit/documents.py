@@ -28,7 +28,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = r"(?:envyard|invoke|nox|python -m envyard|(?:\.[/\\])?scripts[/\\][\w.]+)"
 PLACES = ("the reference workspace", "a new monorepo")
 
-_REMARK = re.compile(r"(?<!`)<!-- (not tested|before|ends with|needs|output not tested|in): (.*?) -->", re.DOTALL)
+_KINDS = ("not tested", "before", "ends with", "needs", "output not tested", "in")
+_REMARK = re.compile(r"(?<!`)<!--\s*([a-z][a-z -]*): (.*?) -->", re.DOTALL)
 _PLACEHOLDER = re.compile(r"\b[A-Z]{2,}[A-Z_]*\b|(?<![\w-])N\b|<[^>]*>|\.\.\.|…|[{*]")
 _PROMPT = re.compile(r"\$ |PS> |C:\\> ")
 _SPAN = re.compile(r"(`+)(.+?)\1", re.DOTALL)
@@ -90,15 +91,18 @@ def parse(document: str, text: str) -> Iterator[Block]:
     """The blocks of a text that is called `document`."""
     place = PLACES[0]
     waiting = Remarks()
-    for start, lines, code in _pieces(document, text):
+    for start, lines, code in [*_pieces(document, text), (0, ["the end"], False)]:
         source = "\n".join(lines)
         if not code:
             place = _read_remarks(f"{document}:{start}", source, waiting, place)
             if not _REMARK.sub("", source).strip():
                 continue  # about what comes next
-        commands = tuple(_typed(document, start, lines) if code else _mentioned(start, source))
+        commands = tuple(_typed(document, start, lines) if code else _mentioned(document, start, source))
         if commands:
             yield Block(document=document, place=place, remarks=waiting, commands=commands)
+        elif waiting != Remarks():
+            where = f"above line {start}" if start else "at the end"
+            raise ValueError(f"{document}: the remark {where} is about no command line")
         waiting = Remarks()
 
 
@@ -122,9 +126,9 @@ def _pieces(document: str, text: str) -> Iterator[tuple[int, list[str], bool]]:
 def _pieces_between_blank_lines(document: str, text: str) -> Iterator[tuple[int, list[str], str]]:
     piece: list[str] = []
     start = 1
-    fence = language = ""
+    indent = fence = language = ""
     for number, line in enumerate([*text.splitlines(), ""], 1):
-        opening = re.match(r" *(```+)(\w*)", line)
+        opening = re.match(r"( *)(```+)(\w*)", line)
         if fence:
             if line.strip() == fence:
                 typed = [start + index for index, each in enumerate(piece) if _PROMPT.match(each)]
@@ -133,13 +137,14 @@ def _pieces_between_blank_lines(document: str, text: str) -> Iterator[tuple[int,
                 yield start, piece, "fenced"
                 piece, fence = [], ""
             else:
-                piece.append(line)
+                piece.append(line.removeprefix(indent))
         elif opening:
             if piece:
                 yield start, piece, "text"
-            if opening[2] in _SHELL_BLOCKS:
+            if opening[3] in _SHELL_BLOCKS:
                 raise ValueError(f"{document}:{number}: write commands in a `console` block, each behind `$ `")
-            piece, start, fence, language = [], number + 1, opening[1], opening[2]
+            indent, fence, language = opening.groups()
+            piece, start = [], number + 1
         elif line.strip():
             if not piece:
                 start = number
@@ -156,6 +161,8 @@ def _read_remarks(where: str, source: str, remarks: Remarks, place: str) -> str:
     """Add the remarks of `source` to `remarks`; returns the place that they name, else `place`."""
     for kind, words in _REMARK.findall(source):
         value = " ".join(words.split())
+        if kind not in _KINDS:
+            raise ValueError(f"{where}: there is no remark `{kind}`; the remarks are {', '.join(_KINDS)}")
         if kind == "before":
             remarks.before.append(value)
         elif kind == "ends with":
@@ -186,7 +193,10 @@ def _typed(document: str, start: int, lines: list[str]) -> Iterator[Command]:
         yield Command(line=number, text=text, output="\n".join(output).rstrip())
 
 
-def _mentioned(start: int, source: str) -> Iterator[Command]:
+def _mentioned(document: str, start: int, source: str) -> Iterator[Command]:
+    for number, line in enumerate(source.splitlines(), start):
+        if _PROMPT.match(line.lstrip()):
+            raise ValueError(f"{document}:{number}: this is no code block; leave a line free above it")
     for span in _SPAN.finditer(_REMARK.sub(lambda remark: re.sub(r"[^\n]", " ", remark[0]), source)):
         text = " ".join(span[2].split()).replace("\\|", "|")
         if re.match(rf"{PROGRAMS} \S", text) and not _PLACEHOLDER.search(text):

@@ -8,6 +8,7 @@ import re
 import secrets
 import shlex
 import subprocess
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -31,20 +32,28 @@ class Shell:
             process_group=0,
         )
 
-    def run(self, command: str) -> tuple[int, str]:
-        """Exit code, and what was printed on stdout and stderr. The command has no stdin."""
+    def run(self, command: str, *, limit: float = 300) -> tuple[int, str]:
+        """Exit code, and what was printed on stdout and stderr. The command has no stdin.
+
+        One that runs longer than `limit` seconds is killed, and the shell with it.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         prompt = 'for each in "${PROMPT_COMMAND[@]}"; do eval "$each"; done'
         line = f"eval {shlex.quote(command)} </dev/null; printf '\\n%s %s\\n' {self._end} $?; {prompt}\n"
-        self._process.stdin.write(line)
-        self._process.stdin.flush()
-        seen: list[str] = []
-        for each in self._process.stdout:
-            if each.startswith(self._end):
-                return int(each.split()[1]), "".join(seen).removesuffix("\n")
-            seen.append(each)
-        return self._process.wait(), "".join(seen)
+        alarm = threading.Timer(limit, kill_tree, [self._process.pid])
+        alarm.start()
+        try:
+            self._process.stdin.write(line)
+            self._process.stdin.flush()
+            seen: list[str] = []
+            for each in self._process.stdout:
+                if each.startswith(self._end):
+                    return int(each.split()[1]), "".join(seen).removesuffix("\n")
+                seen.append(each)
+            return self._process.wait(), "".join(seen)
+        finally:
+            alarm.cancel()
 
     def close(self) -> None:
         if self._process.poll() is None:

@@ -25,7 +25,7 @@ Type `nox -s model`, or `invoke envs.lock NAME`; `envyard` alone, `envs.list`, `
 
     drwxr-xr-x b
 
-<!-- a comment for people -->
+<!-- A comment for people -->
 
 | what | how |
 |---|---|
@@ -43,6 +43,14 @@ C:\\> dir
 allows.
 
     just = code
+
+- In a list:
+
+  ```console
+  $ pwd
+  /home/you
+    deeper
+  ```
 
 ```toml
 $ no command
@@ -64,12 +72,14 @@ def test_command_lines_are_found_in_sentences_tables_and_code(blocks: list[Block
         (21, "scripts/run_tests.sh -x | cat"),
         (26, "dir"),
         (30, "invoke direnv.setup --allow"),
+        (39, "pwd"),
     ]
 
 
 def test_remarks_belong_to_the_next_block_and_a_place_stays(blocks: list[Block]) -> None:
-    sentence, code, table, windows, last = blocks
-    assert [block.place for block in blocks] == ["the reference workspace", *["a new monorepo"] * 3, sentence.place]
+    sentence, code, table, windows, last, _listed = blocks
+    assert [block.place for block in blocks] == [sentence.place, *["a new monorepo"] * 3, *[sentence.place] * 2]
+    assert sentence.place == "the reference workspace"
     assert (code.remarks.before, code.remarks.ends_with) == (["export A=1", "mkdir b"], 2)
     assert (sentence.remarks.before, table.remarks.before, table.remarks.ends_with) == ([], [], 0)
     assert windows.remarks.not_tested == "needs Windows"
@@ -81,6 +91,7 @@ def test_what_a_command_prints_goes_on_behind_an_empty_line(blocks: list[Block])
     assert init.output == ""
     assert init.bare.rstrip() == "envyard init"
     assert listing.output == "total 0\n\ndrwxr-xr-x b"
+    assert blocks[-1].commands[0].output == "/home/you\n  deeper"
 
 
 @pytest.mark.parametrize(
@@ -91,6 +102,10 @@ def test_what_a_command_prints_goes_on_behind_an_empty_line(blocks: list[Block])
         ),
         pytest.param("x\n```sh\nnox -l\n```\n", "page.md:2: write commands in a `console` block", id="sh"),
         pytest.param("<!-- in: nowhere -->\n", "page.md:1: there is no place `nowhere`", id="place"),
+        pytest.param("<!-- not-tested: x -->\n", "page.md:1: there is no remark `not-tested`", id="remark"),
+        pytest.param("<!-- needs: x -->\n\ntext\n", "remark above line 3 is about no command line", id="about text"),
+        pytest.param("text\n\n<!-- ends with: 1 -->", "remark at the end is about no command line", id="at the end"),
+        pytest.param("So:\n    $ x\n", "page.md:2: this is no code block; leave a line free", id="no line free"),
         pytest.param("```toml\n$ x\n```\n", "page.md:2: a command in a `toml` block", id="toml"),
     ],
 )
@@ -166,5 +181,14 @@ def test_a_shell_keeps_its_folder_and_variables_and_tells_exit_codes(tmp_path: P
         shell.run("PROMPT_COMMAND='B=prompt'")
         assert shell.run('echo "$B"') == (0, "prompt\n")
         assert shell.run("exit 4") == (4, "")
+    finally:
+        shell.close()
+
+
+def test_a_command_that_does_not_end_is_killed(tmp_path: Path) -> None:
+    shell = Shell(tmp_path, {"PATH": "/usr/bin:/bin"})
+    try:
+        code, printed = shell.run("echo begun; sleep 1000", limit=0.5)
+        assert (code, printed) == (-9, "begun\n")
     finally:
         shell.close()
