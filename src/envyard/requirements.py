@@ -101,10 +101,10 @@ def load_text(path: Path) -> str:
         raise RequirementsUnreadable(f"{path} {what}", hint="save the file as UTF-8") from error
 
 
-def requirement_files(files: Sequence[Path]) -> dict[Path, str]:
+def requirement_files(files: Sequence[Path], *, lenient: bool = False) -> dict[Path, str]:
     """The text of each file and of every file it includes with `-r` or `-c`, by absolute path.
 
-    Raises `RequirementsUnreadable` for a file that is not there or is no UTF-8 text.
+    Raises `RequirementsUnreadable` for a file that is not there or is no UTF-8 text; with `lenient` it counts as empty.
     """
     texts: dict[Path, str] = {}
     queue = [(path, "") for path in files]
@@ -114,7 +114,12 @@ def requirement_files(files: Sequence[Path]) -> dict[Path, str]:
             continue
         try:
             texts[path] = text = load_text(path)
-        except FileNotFoundError as error:
+        except (FileNotFoundError, RequirementsUnreadable) as error:
+            if lenient:
+                texts[path] = ""
+                continue
+            if isinstance(error, RequirementsUnreadable):
+                raise
             problem = f"the requirement file {path} is missing{origin}"
             raise RequirementsUnreadable(problem, hint="restore the file, or take out what asks for it") from error
         if path.suffix not in (".toml", ".py", ".cfg"):

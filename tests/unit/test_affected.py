@@ -181,10 +181,37 @@ def test_two_that_install_each_other_end(workspace: Workspace) -> None:
     assert list(affected_projects(workspace, ["projects/Sources/x.py"])) == ["model", "sources", "backend"]
 
 
-def test_requirements_that_were_deleted_still_count(workspace: Workspace) -> None:
-    (workspace.root / "requirements/common.in").unlink()
-    found = affected_projects(workspace, ["requirements/sources.in"])
-    assert found == {"sources": ("requirements: requirements/sources.in",)}
+@pytest.mark.parametrize("name", ["requirements/sources.in", "requirements/common.in"], ids=["its own", "included"])
+def test_requirements_that_were_deleted_still_count(workspace: Workspace, name: str) -> None:
+    (workspace.root / name).unlink()
+    assert affected_projects(workspace, [name]) == {"sources": (f"requirements: {name}",)}
+
+
+def test_requirements_that_cannot_be_read_still_count(workspace: Workspace) -> None:
+    (workspace.root / "requirements/common.in").write_bytes("gamma\n".encode("utf-16"))
+    changed = ["requirements/common.in"]
+    assert affected_projects(workspace, changed) == {"sources": ("requirements: requirements/common.in",)}
+
+
+@pytest.mark.parametrize(
+    ("line", "changed"),
+    [
+        pytest.param("-e ../libs/common", "libs/common/src/x.py", id="a folder that is no project"),
+        pytest.param("./wheels/x-1.0-py3-none-any.whl", "wheels/x-1.0-py3-none-any.whl", id="a wheel"),
+        pytest.param("-e projects/Model/inner", "projects/Model/inner/x.py", id="a part of a project"),
+    ],
+)
+def test_what_is_installed_from_the_workspace_counts_also_when_it_is_no_project(
+    workspace: Workspace, line: str, changed: str
+) -> None:
+    write(workspace.root / "requirements/sources.in", f"{line}\n")
+    assert affected_projects(workspace, [changed])["sources"] == (f"installs: {changed}",)
+
+
+def test_names_with_line_breaks_are_one_line(workspace: Workspace) -> None:
+    """A CI system takes a line such as `::error::` in its log for an order."""
+    (why,) = affected_projects(workspace, ["projects/Sources/a\n::error::b\x1b[1mc"])["sources"]
+    assert why == "own files: projects/Sources/a\\n::error::b\\x1b[1mc"
 
 
 def test_many_files_are_a_short_reason(workspace: Workspace) -> None:

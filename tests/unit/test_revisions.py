@@ -55,6 +55,26 @@ def test_a_renamed_file_has_both_names(repository: Path) -> None:
     assert changed_files(repository, "HEAD") == ("c d\u00e9", "e")
 
 
+def test_a_submodule_counts_also_where_git_is_told_to_ignore_it(repository: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    git(other, "init", "--quiet")
+    commit(other, {"x": "1"})
+    git(repository, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(other), "sub")
+    git(repository, "config", "--file", ".gitmodules", "submodule.sub.ignore", "all")
+    before = commit(repository, {})
+    assert changed_files(repository, before) == ()
+    commit(repository / "sub", {"x": "2"})
+    assert changed_files(repository, before) == ("sub",)
+
+
+def test_names_of_every_kind_are_found(repository: Path) -> None:
+    names = ['a "b"', "a\nb", "-rf", "tab\t", "back\\slash"]
+    for name in names:
+        (repository / name).touch()
+    assert changed_files(repository, "HEAD") == tuple(sorted(names))
+
+
 def test_what_others_did_meanwhile_does_not_count(repository: Path) -> None:
     git(repository, "checkout", "--quiet", "-b", "topic")
     commit(repository, {"mine": "1"})

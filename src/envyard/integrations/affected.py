@@ -10,10 +10,9 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import envyard
-from envyard.errors import RequirementsUnreadable
 from envyard.project import Project, Workspace
 from envyard.requirements import requirement_files
 
@@ -36,6 +35,7 @@ _LOCAL = re.compile(
     r"^(?:-e|--editable)[\s=]*(?P<editable>[^\s;#]+)"
     r"|^(?:[\w.-]+(?:\[[^\]]*\])?\s*@\s*)?(?:file:(?://)?)?(?P<path>[\w.-]*/[^\s;#]*|\.{1,2})(?=\s|;|#|$)"
 )
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SHOWN = 3  # names of files in one reason
 
 
@@ -77,9 +77,13 @@ def _reasons(workspace: Workspace, project: Project, changed: Sequence[str]) -> 
     own = [name for name in changed if folder == "." or name.startswith(f"{folder}/") or name == folder]
     if own:
         yield f"own files: {_some(own)}"
+    installs = _installed_places(workspace, project)
     asked = {_relative(path, root) for path in _requirement_paths(project)} & (set(changed) - set(own))
     if asked:
         yield f"requirements: {_some(sorted(asked))}"
+    installed = [name for name in changed if name not in own and name not in asked and _is_in(name, installs)]
+    if installed:
+        yield f"installs: {_some(installed)}"
     lockfile = "" if project.lockfile is None else _relative(project.lockfile, root)
     if lockfile in changed and lockfile not in own:
         yield f"lockfile: {lockfile}"
@@ -108,11 +112,21 @@ def _with_dependents(workspace: Workspace, found: Mapping[str, tuple[str, ...]])
 
 
 def _requirement_paths(project: Project) -> list[Path]:
-    """The requirement files with all that they include, as far as they can be read."""
-    try:
-        return list(requirement_files(project.requirements))
-    except RequirementsUnreadable:  # one was deleted or cannot be read; the job of the project says so
-        return list(project.requirements)
+    """The requirement files with all that they include, also those that were deleted."""
+    return list(requirement_files(project.requirements, lenient=True))
+
+
+def _installed_places(workspace: Workspace, project: Project) -> tuple[str, ...]:
+    """Folders and files that the project installs from and that are no project, which `depends_on` would name."""
+    folder = _relative(project.path, workspace.root)
+    projects = {_relative(other.path, workspace.root) for other in workspace.projects}
+    places = {_relative(place, workspace.root) for place in _local_installs(workspace, project)} - projects
+    outer = {".", folder, *(parent.as_posix() for parent in PurePosixPath(folder).parents)}
+    return tuple(place for place in places - outer if not place.startswith("../"))
+
+
+def _is_in(name: str, places: Sequence[str]) -> bool:
+    return any(name == place or name.startswith(f"{place}/") for place in places)
 
 
 def _local_installs(workspace: Workspace, project: Project) -> Iterator[Path]:
@@ -180,5 +194,7 @@ def _relative(path: Path, root: Path) -> str:
 
 
 def _some(names: Sequence[str]) -> str:
+    """The first names in one line; a line break in one could be an order to the CI system that reads the log."""
     more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    shown = (_CONTROL.sub(lambda found: ascii(found[0])[1:-1], name) for name in names[:_SHOWN])
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")

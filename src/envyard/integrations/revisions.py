@@ -33,7 +33,8 @@ def changed_files(folder: Path, since: str) -> tuple[str, ...]:
     _refuse_no_repository(folder)
     commit = _commit(folder, since)
     base = _common_ancestor(folder, since, commit)
-    tracked = _lines(folder, "diff", "--name-only", "--no-renames", "--no-ext-diff", "--relative", "-z", base, "--")
+    options = ("--name-only", "--no-renames", "--no-ext-diff", "--ignore-submodules=none", "--relative", "-z")
+    tracked = _lines(folder, "diff", *options, base, "--")
     new = _lines(folder, "ls-files", "--others", "--exclude-standard", "-z")
     return tuple(sorted({*tracked, *new}))
 
