@@ -12,6 +12,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -20,6 +21,7 @@ from kit.index import LocalIndex
 from kit.workspaces import SOURCE, ProjectPlan, WorkspaceKit
 
 from envyard.commands.ci import workflow_text, write_workflow
+from envyard.project import ContinuousIntegration
 from envyard.workspace import load_workspace
 
 MakeWorkspace = Callable[..., WorkspaceKit]
@@ -320,12 +322,25 @@ def check_schema(schema: str, *files: Path) -> None:
 
 
 def workflows(kit: WorkspaceKit, folder: Path, provider: str) -> list[Path]:
-    """The workflow of this repository, and that of a workspace without scripts and sessions of its own."""
-    files = []
-    for name, root in (("own", REPOSITORY), ("plain", kit.root)):
-        files.append(folder / f"{name}.yml")
-        files[-1].write_text(workflow_text(load_workspace(root), provider), encoding="utf-8")
-    return files
+    """The workflow of this repository, and those of a workspace without scripts and sessions of its own, with all that
+    `[ci]` can say, and without a branch."""
+    plain = load_workspace(kit.root)
+    everything = ContinuousIntegration(
+        platforms=("linux-x86_64", "macos-arm64", "windows-x86_64"),
+        sessions=("tests", "more"),
+        checks=("lint", "types"),
+        branches=("main", "release/*", "v1.**"),
+        runners={"linux-x86_64": "self-hosted" if provider == "github" else 'it\'s: "x" # y'},
+    )
+    found = {
+        "own": load_workspace(REPOSITORY),
+        "plain": plain,
+        "everything": replace(plain, ci=everything),
+        "no-branch": replace(plain, ci=replace(everything, branches=(), sessions=())),
+    }
+    for name, workspace in found.items():
+        (folder / f"{name}.yml").write_text(workflow_text(workspace, provider), encoding="utf-8")
+    return [folder / f"{name}.yml" for name in found]
 
 
 def test_the_workflow_for_github_is_what_its_schema_allows(kit: WorkspaceKit, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ GitLab's own `parallel: matrix` is fixed when the pipeline begins; a child pipel
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -53,7 +54,8 @@ def workflow(workspace: Workspace) -> str:
         if (sessions := [*(workspace.ci.checks if place == 0 else ()), *workspace.ci.sessions])
     ]
     install = f"    - {commands.install}\n" if commands.install else ""
-    branches = " || ".join(_branch_rule(branch) for branch in workspace.ci.branches)
+    pushed = " || ".join(_branch_rule(branch) for branch in workspace.ci.branches)
+    branches = f"    - if: '{pushed}'\n" if pushed else ""
     own = "".join(_suite(workspace, commands, platform, sessions) for platform, sessions in suite)
     needs = "".join(f"\n    - 'suite: {platform}'" for platform, _sessions in suite)
     return f"""\
@@ -62,7 +64,7 @@ stages: [plan, test, gate]
 workflow:
   rules:
     - if: $CI_PIPELINE_SOURCE == "merge_request_event"
-    - if: '{branches}'
+{branches}\
     - if: $CI_PIPELINE_SOURCE == "web"
 
 plan:
@@ -157,7 +159,7 @@ def _suite(workspace: Workspace, commands: Commands, platform: str, sessions: Se
 'suite: {platform}':
   stage: test
   needs: []
-  tags: ['{_runner(workspace, platform)}']
+  tags: [{json.dumps(_runner(workspace, platform))}]
 {image}\
   script:
 {install}\
