@@ -194,12 +194,26 @@ def _reported(session: nox.Session, workspace: Workspace, project: Project) -> I
     try:
         yield report
     except nox.command.CommandFailed as error:
-        report.write("failed", exit_code=error.return_code, message=str(error.reason or error))
+        code = error.return_code
+        if code is not None and not 0 <= code < _CRASHED:  # a crash: the tests had no say
+            report.write("error", exit_code=code, message=f"the test command was ended by {_signal_name(code)}")
+        else:
+            report.write("failed", exit_code=code, message=str(error.reason or error))
         raise
     except BaseException as error:
         report.write("error", message="stopped" if isinstance(error, KeyboardInterrupt) else str(error))
         raise
     report.write("passed", exit_code=0)
+
+
+_CRASHED = 0xC0000000  # Windows: the first of the codes of a process that was ended, such as by an access violation
+
+
+def _signal_name(code: int) -> str:
+    try:
+        return f"the signal {signal.Signals(-code).name}"
+    except ValueError:
+        return f"a crash (0x{code & 0xFFFFFFFF:08X})"
 
 
 # --- errors and signals

@@ -412,6 +412,17 @@ def test_a_failing_command_is_a_failure_with_its_exit_code(kit: WorkspaceKit) ->
     assert failure.get("message") == "Returned code 7"
 
 
+def test_a_crash_is_an_error_and_not_the_word_of_the_tests(kit: WorkspaceKit) -> None:
+    if os.name == "nt":
+        pytest.skip("signals are those of POSIX")
+    kit.change("alpha", test_command=["python", "-c", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"])
+    assert nox(kit, "-s", "alpha").returncode == 1
+    data, xml = report(kit, "alpha")
+    assert (data["outcome"], data["exit_code"]) == ("error", -11)
+    (error,) = xml.iter("error")
+    assert error.get("message") == "the test command was ended by the signal SIGSEGV"
+
+
 def test_an_environment_that_cannot_be_made_is_an_error(kit: WorkspaceKit) -> None:
     kit.index.on("demo-1.0*.whl").fail_with(404)
     assert nox(kit, "-s", "alpha").returncode == 1
@@ -465,8 +476,13 @@ def test_pytest_writes_its_own_cases_and_its_arguments_go_before(with_pytest: Wo
     assert sorted(str(case.get("name")) for case in xml.iter("testcase")) == ["test_one", "test_three", "test_two"]
     assert nox(kit, "-s", "alpha", "--", "-k", "one or two").returncode == 0
     assert report(kit, "alpha")[0]["tests"] == {"tests": 2, "failures": 0, "errors": 0, "skipped": 0}
-    crashed = nox(kit, "-s", "alpha", "--", "--no-such-option")
-    assert crashed.returncode == 1
+    nothing = nox(kit, "-s", "alpha", "--", "-k", "nothing")
+    assert nothing.returncode == 1
+    data, xml = report(kit, "alpha")
+    assert (data["outcome"], data["exit_code"]) == ("failed", 5)
+    assert data["tests"] == {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
+    refused = nox(kit, "-s", "alpha", "--", "--no-such-option")
+    assert refused.returncode == 1
     data, xml = report(kit, "alpha")
     assert (data["outcome"], data["exit_code"], data["tests"]) == ("failed", 4, None)
     assert len(list(xml.iter("failure"))) == 1
