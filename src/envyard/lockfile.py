@@ -3,6 +3,9 @@
 uv's universal resolution reads the metadata of one wheel of each version and takes it for all of them. torch 2.0.0 has
 other dependencies in its Linux wheel than in the rest, so a universal lockfile would lack the CUDA libraries. So each
 platform is resolved by itself too, and what the universal resolution lacks there is added to it, behind a marker.
+
+The same for hashes: uv takes those of the index that it found the version in, or of the old lockfile. Where that had
+the files of one platform only, such as a folder of wheels that somebody built, the rest gets a warning.
 """
 
 from __future__ import annotations
@@ -11,9 +14,11 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from envyard.definition import Definition
 from envyard.errors import EnvyardError, RequirementsConflict, RequirementsUnreadable
@@ -24,14 +29,23 @@ from envyard.installers.uv import Uv
 from envyard.interpreter import find_preferred
 from envyard.longpath import remove_tree
 from envyard.platforms import PLATFORMS, Platform, this_platform
-from envyard.requirements import INPUTS_PREFIX, Pin, inputs_digest, load_text, parse_lockfile, sources
+from envyard.requirements import INPUTS_PREFIX, Pin, canonical_name, inputs_digest, load_text, parse_lockfile, sources
 from envyard.store import Store
 
 _HASH = re.compile(r"sha(?:256:[0-9a-f]{64}|384:[0-9a-f]{96}|512:[0-9a-f]{128})")
 _VERSION = re.compile(r"(?:\d+!)?\d+(?:\.\d+)*[0-9a-z.+-]*", re.IGNORECASE)
 _SCRATCH = "lock-"  # folders in the store's cache
 _LONG = 86400.0  # seconds; no resolution takes so long
+_SHOWN = 6  # pins in one warning
 _ROUNDS = 3  # adding packages for one platform may pull in others; torch needs one round
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewal:
+    """What of the old lockfile need not stay: the versions (`upgrade`), or only their hashes (`rehash`)."""
+
+    upgrade: bool = False
+    rehash: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +84,12 @@ class _Input:
 
 
 def write_lockfile(
-    store: Store, definition: Definition, platforms: Sequence[str], uv: Uv, work: Work, *, upgrade: bool
+    store: Store,
+    definition: Definition,
+    platforms: Sequence[str],
+    uv: Uv,
+    work: Work,
+    renewal: Renewal,
 ) -> bool:
     """Resolve and write `definition.lockfile`; True when its content changed. The old one stays on any failure.
 
@@ -89,8 +108,9 @@ def write_lockfile(
             given = _Input(definition=definition, minor=minor, scratch=scratch)
             given.lines.write_text("".join(f"{line}\n" for line in definition.lines), encoding="utf-8")
             given.platform_lines.write_text("", encoding="utf-8")
-            if not upgrade:
-                given.output.write_text(_preferences(old), encoding="utf-8")  # uv keeps these pins where it can
+            if not renewal.upgrade:
+                # uv keeps these pins where it can, and their hashes, so that no other file comes in behind a name
+                given.output.write_text(_preferences(old, hashes=not renewal.rehash), encoding="utf-8")
         text = _resolve(given, [PLATFORMS[name] for name in platforms], uv, work)
         text = _with_header(text, digest, given)
         if text == old:
@@ -120,7 +140,7 @@ def _old_text(lockfile: Path) -> str:
         return ""
 
 
-def _preferences(text: str) -> str:
+def _preferences(text: str, *, hashes: bool) -> str:
     """The pins of a lockfile that are sound, for uv, which refuses a file with one line that is not.
 
     A merge conflict or a truncated last line must not stop the command that repairs them.
@@ -131,9 +151,9 @@ def _preferences(text: str) -> str:
     for pin in parse_lockfile(text):
         with contextlib.suppress(InvalidMarker):
             marker = f" ; {Marker(pin.marker)}" if pin.marker else ""
-            hashes = "".join(f" --hash={value}" for value in pin.hashes if _HASH.fullmatch(value))
+            kept = "".join(f" --hash={value}" for value in pin.hashes if hashes and _HASH.fullmatch(value))
             if _VERSION.fullmatch(pin.version):
-                lines.append(f"{pin.name}=={pin.version}{marker}{hashes}\n")
+                lines.append(f"{pin.name}=={pin.version}{marker}{kept}\n")
     return "".join(lines)
 
 
@@ -143,9 +163,11 @@ def _resolve(given: _Input, platforms: Sequence[Platform], uv: Uv, work: Work) -
     for _round in range(_ROUNDS):
         universal = _universal(given, uv, work)
         pins = parse_lockfile(universal)
-        missing = [line for platform in platforms for line in _missing(given, platform, pins, uv, work)]
+        alone = {platform.name: _alone(given, platform, pins, uv, work) for platform in platforms}
+        missing = [line for each in platforms for line in _missing(given, each, pins, alone[each.name])]
         new = [line for line in missing if line not in added]
         if not new:
+            _warn_of_hashes(given, pins, alone, work)
             return universal
         added.update(dict.fromkeys(new, ""))
         given.platform_lines.write_text("".join(f"{line}\n" for line in added), encoding="utf-8")
@@ -165,9 +187,8 @@ def _universal(given: _Input, uv: Uv, work: Work) -> str:
     return given.output.read_text(encoding="utf-8")
 
 
-def _missing(given: _Input, platform: Platform, pins: Sequence[Pin], uv: Uv, work: Work) -> list[str]:
-    """Requirement lines, with a marker, for what `platform` needs by itself and the universal pins lack there."""
-    there = {pin.name for pin in pins if _holds(pin.marker, platform, given.minor)}
+def _alone(given: _Input, platform: Platform, pins: Sequence[Pin], uv: Uv, work: Work) -> list[Pin]:
+    """What `platform` needs by itself, at the versions of `pins`, with the hashes of the files that fit it."""
     constraints = given.scratch / f"{platform.name}.txt"
     constraints.write_text(
         "".join(f"{pin.name}=={pin.version}{f' ; {pin.marker}' if pin.marker else ''}\n" for pin in pins),
@@ -177,15 +198,58 @@ def _missing(given: _Input, platform: Platform, pins: Sequence[Pin], uv: Uv, wor
     arguments += ["--constraint", _relative(constraints, given.definition.root), "--python-platform", platform.uv]
     try:
         definition = given.definition
-        text = uv.compile([*arguments, "--no-annotate"], definition.root, work, definition.indexes)
-        alone = parse_lockfile(text)
+        # only this format tells files apart; it names addresses, so it is read here and never written
+        text = uv.compile([*arguments, "--format", "pylock.toml"], definition.root, work, definition.indexes)
+        return [_pin(package) for package in tomllib.loads(text).get("packages", ()) if "version" in package]
     except RequirementsConflict as error:
         if platform.name == this_platform():
             raise
         reason = error.details[-1] if error.details else error.message
         work.tell(Warned(key=work.key, message=f"cannot be installed on {platform.name}: {reason}"))
         return []
+
+
+def _pin(package: Mapping[str, Any]) -> Pin:
+    """One entry of a pylock.toml."""
+    files = [*package.get("wheels", ()), *([package["sdist"]] if "sdist" in package else [])]
+    hashes = [f"{kind}:{value}" for file in files for kind, value in file.get("hashes", {}).items()]
+    return Pin(name=canonical_name(package["name"]), version=package["version"], marker="", hashes=tuple(hashes))
+
+
+def _missing(given: _Input, platform: Platform, pins: Sequence[Pin], alone: Sequence[Pin]) -> list[str]:
+    """Requirement lines, with a marker, for what `platform` needs by itself and the universal pins lack there."""
+    there = {pin.name for pin in pins if _holds(pin.marker, platform, given.minor)}
     return [f"{pin.name}=={pin.version} ; {platform.marker}" for pin in alone if pin.name not in there]
+
+
+def _warn_of_hashes(given: _Input, pins: Sequence[Pin], alone: Mapping[str, Sequence[Pin]], work: Work) -> None:
+    """Say which pins have no hash of a file for a platform, where nobody could install them."""
+    locked = {(pin.name, pin.version): set(pin.hashes) for pin in pins}
+    fitting: dict[str, list[str]] = {}
+    lacking: dict[str, list[str]] = {}
+    for platform, packages in alone.items():
+        for pin in packages:
+            hashes = locked.get((pin.name, pin.version))
+            if hashes and pin.hashes:
+                found = lacking if hashes.isdisjoint(pin.hashes) else fitting
+                found.setdefault(f"{pin.name} {pin.version}", []).append(platform)
+    command = f"`{given.definition.lock_command} --rehash`"
+    for platforms in dict.fromkeys(tuple(each) for name, each in lacking.items() if name in fitting):
+        names = [name for name, each in lacking.items() if name in fitting and tuple(each) == platforms]
+        what = (
+            f"{_some(names)}: no hash fits {', '.join(platforms)}; the index that comes first here, or came first when "
+        )
+        what += "they were locked, has files for other platforms only"
+        work.tell(Warned(key=work.key, message=f"{what}; run {command} where the first index has them all"))
+    changed = [name for name in lacking if name not in fitting]
+    if changed:
+        what = f"{_some(changed)}: the index has other files than those that were locked"
+        work.tell(Warned(key=work.key, message=f"{what}; if that is as it should be, run {command}"))
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _holds(marker: str, platform: Platform, minor: str) -> bool:

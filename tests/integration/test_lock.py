@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import time
@@ -51,6 +52,10 @@ def _pins_on(text: str, platform: str) -> dict[str, str]:
             assert pin.name not in pins, f"two versions of {pin.name} on {platform}"
             pins[pin.name] = pin.version
     return pins
+
+
+def _warnings(engine: Engine) -> list[str]:
+    return [event.message for event in engine.events if isinstance(event, Warned)]
 
 
 def _lock(engine: Engine, key: str = "alpha", **options: bool) -> tuple[str, ...]:
@@ -426,12 +431,70 @@ def test_a_changed_file_behind_the_same_name_is_not_locked_again_by_accident(
 
     assert _lock(engine) == ()
     assert _text(engine) == before, "the hashes that were locked stay"
+    (warning,) = _warnings(engine)
+    assert warning == (
+        "demo 1.0: the index has other files than those that were locked; if that is as it should be, run "
+        "`invoke envs.lock alpha --rehash`"
+    )
     error = engine.failure("alpha")
     assert "does not have the hash" in error.message
     assert "--upgrade" in error.hint
     engine.lock_one("alpha", upgrade=True)
     assert _text(engine) != before
     engine.build()
+
+
+def test_hashes_for_one_platform_only_are_told_and_can_be_taken_anew(
+    workspace_kit: MakeWorkspace, local_index: LocalIndex, tmp_path: Path
+) -> None:
+    """The first index is a folder of wheels that somebody built on one platform; the versions are the same."""
+    with LocalIndex(tmp_path / "built-here") as built:
+        for name in ("one", "two", "pure"):
+            for platform, tag in WHEEL_TAGS.items():
+                if name != "pure":
+                    local_index.add(name, "1.0", python_tag=tag)
+                elif platform == this_platform():
+                    local_index.add(name, "1.0")
+        local_index.add("one", "2.0")
+        built.add("one", "1.0", python_tag=WHEEL_TAGS[this_platform()], files={"one.py": "built_here = True\n"})
+        built.add("two", "1.0", python_tag=WHEEL_TAGS[this_platform()], files={"two.py": "built_here = True\n"})
+        engine = Engine(workspace_kit({"alpha": ProjectPlan()}, settings={"platforms": list(EVERY_PLATFORM)}))
+        engine.kit.requirements("alpha").write_text("one<2\ntwo\npure\n", encoding="utf-8")
+        usual = dict(engine.kit.env)
+        engine.kit.env = usual | {"UV_INDEX": built.url, "UV_INDEX_STRATEGY": "unsafe-best-match"}
+        _lock(engine)
+        others = ", ".join(platform for platform in EVERY_PLATFORM if platform != this_platform())
+        (warning,) = _warnings(engine)
+        assert warning == (
+            f"one 1.0, two 1.0: no hash fits {others}; the index that comes first here, or came first when they were "
+            "locked, has files for other platforms only; run `invoke envs.lock alpha --rehash` where the first index "
+            "has them all"
+        )
+
+        engine.kit.env = usual
+        engine.events.clear()
+        _lock(engine)
+        assert "one 1.0, two 1.0: the index has other files than those that were locked" in _warnings(engine)[0]
+
+    engine.events.clear()
+    assert engine.lock_one("alpha", rehash=True).changed
+    assert _warnings(engine) == []
+    pins = {pin.name: (pin.version, len(pin.hashes)) for pin in parse_lockfile(_text(engine))}
+    assert pins == {"one": ("1.0", 5), "two": ("1.0", 5), "pure": ("1.0", 1)}
+    assert not engine.lock_one("alpha").changed
+
+
+def test_hashes_that_an_old_lockfile_lacks_are_told(workspace_kit: MakeWorkspace, local_index: LocalIndex) -> None:
+    for tag in WHEEL_TAGS.values():
+        local_index.add("one", "1.0", python_tag=tag)
+    engine = Engine(workspace_kit({"alpha": ["one==1.0"]}, settings={"platforms": list(EVERY_PLATFORM)}))
+    (wheel,) = local_index.folder.glob(f"one-1.0-{WHEEL_TAGS['macos-arm64']}.whl")
+    kept = f"one==1.0 --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n"
+    engine.kit.lockfile("alpha").write_text(kept, encoding="utf-8")
+    _lock(engine)
+    (warning,) = _warnings(engine)
+    others = [platform for platform in EVERY_PLATFORM if platform != "macos-arm64"]
+    assert warning.startswith(f"one 1.0: no hash fits {', '.join(others)}; ")
 
 
 def test_two_commands_that_lock_the_same_at_once_leave_one_whole_lockfile(workspace_kit: MakeWorkspace) -> None:

@@ -23,7 +23,7 @@ from envyard.errors import LockfileMissing
 from envyard.fingerprint import take_fingerprint
 from envyard.installers.base import Work
 from envyard.installers.uv import find_uv
-from envyard.lockfile import write_lockfile
+from envyard.lockfile import Renewal, write_lockfile
 from envyard.outcome import Action
 from envyard.platforms import PLATFORMS, this_platform
 from envyard.process import Cancellation
@@ -231,7 +231,7 @@ def test_a_further_index_serves_lockfiles_too(kit: WorkspaceKit, further_index: 
     work = Work(key=definition.key, listener=lambda _event: None, cancellation=Cancellation())
     store = store_of(kit)
     store.prepare()
-    assert write_lockfile(store, definition, [this_platform()], uv, work, upgrade=False)
+    assert write_lockfile(store, definition, [this_platform()], uv, work, Renewal())
     text = (kit.root / "locked.txt").read_text()
     assert "rare==1.0" in text
     assert "alpha==9.0" in text

@@ -13,7 +13,7 @@ from envyard.errors import Cancelled, EnvyardError, ExitCode, RequirementsUnread
 from envyard.events import Finished, Listener, Phase, PhaseStarted, ignore
 from envyard.installers.base import Work
 from envyard.installers.uv import Uv, find_uv
-from envyard.lockfile import write_lockfile
+from envyard.lockfile import Renewal, write_lockfile
 from envyard.process import Cancellation
 from envyard.profile import Profile
 from envyard.project import Project, Workspace
@@ -52,18 +52,22 @@ def lock(
     projects: Sequence[Project],
     *,
     upgrade: bool = False,
+    rehash: bool = False,
     stale_only: bool = False,
     listener: Listener = ignore,
     cancellation: Cancellation | None = None,
 ) -> LockResult:
-    """Resolve the requirements of each project into its lockfile. Pins stay where they can unless `upgrade`."""
+    """Resolve the requirements of each project into its lockfile.
+
+    Pins stay where they can unless `upgrade`, and their hashes unless `rehash`.
+    """
     definitions = [project_definition(workspace, project) for project in projects]
     wanted = [
         (one, workspace.platforms)
         for one in definitions
         if one.lockfile is not None and (not stale_only or _needs_lock(one))
     ]
-    return _lock_all(workspace, wanted, upgrade, listener, cancellation)
+    return _lock_all(workspace, wanted, Renewal(upgrade=upgrade, rehash=rehash), listener, cancellation)
 
 
 def lock_profiles(
@@ -71,6 +75,7 @@ def lock_profiles(
     profiles: Sequence[Profile],
     *,
     upgrade: bool = False,
+    rehash: bool = False,
     listener: Listener = ignore,
     cancellation: Cancellation | None = None,
 ) -> LockResult:
@@ -81,13 +86,13 @@ def lock_profiles(
         for platform, lockfile in profile.lockfiles.items():
             platforms.setdefault(lockfile, []).append(platform)
         wanted += [(profile_definition(workspace, profile, names[0]), names) for names in platforms.values()]
-    return _lock_all(workspace, wanted, upgrade, listener, cancellation)
+    return _lock_all(workspace, wanted, Renewal(upgrade=upgrade, rehash=rehash), listener, cancellation)
 
 
 def _lock_all(
     workspace: Workspace,
     wanted: Sequence[tuple[Definition, Sequence[str]]],
-    upgrade: bool,
+    renewal: Renewal,
     listener: Listener,
     cancellation: Cancellation | None,
 ) -> LockResult:
@@ -102,7 +107,7 @@ def _lock_all(
     store.prepare()
 
     def lock_one(each: tuple[Definition, Sequence[str]]) -> LockOutcome:
-        return _lock_one(store, *each, uv, upgrade, listener, cancellation)
+        return _lock_one(store, *each, uv, renewal, listener, cancellation)
 
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
         try:
@@ -118,7 +123,7 @@ def _lock_one(
     definition: Definition,
     platforms: Sequence[str],
     uv: Uv,
-    upgrade: bool,
+    renewal: Renewal,
     listener: Listener,
     cancellation: Cancellation,
 ) -> LockOutcome:
@@ -128,7 +133,7 @@ def _lock_one(
     listener(PhaseStarted(key=definition.key, phase=Phase.LOCK))
     changed, error = False, None
     try:
-        changed = write_lockfile(store, definition, platforms, uv, work, upgrade=upgrade)
+        changed = write_lockfile(store, definition, platforms, uv, work, renewal)
     except Cancelled:
         raise
     except EnvyardError as problem:

@@ -103,8 +103,11 @@ def update_all(
     metavar="[NAME ...]",
     names="Projects, each by its key, title or path; none: all.",
     upgrade="Take the newest versions that the requirements allow; else pins stay where they can.",
+    rehash="Keep the versions, and take the hashes that the index has now.",
 )
-def lock(_context: Context, names: Sequence[str] = (), upgrade: bool = False, json: bool = False) -> int:
+def lock(
+    _context: Context, names: Sequence[str] = (), upgrade: bool = False, rehash: bool = False, json: bool = False
+) -> int:
     """Write the lockfiles of the projects NAME ..., or of all.
 
     A lockfile holds the exact versions and hashes of all that the requirements
@@ -113,7 +116,7 @@ def lock(_context: Context, names: Sequence[str] = (), upgrade: bool = False, js
     from envyard.tasks.work import write_lockfiles
 
     workspace = workspace_here()
-    return write_lockfiles(workspace, select_projects(workspace, names), upgrade=upgrade, json=json)
+    return write_lockfiles(workspace, select_projects(workspace, names), upgrade=upgrade, rehash=rehash, json=json)
 
 
 COMMANDS = (setup_all, setup, update_all, lock)

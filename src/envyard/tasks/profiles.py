@@ -14,6 +14,7 @@ from envyard.tasks.task import command, workspace_here
 
 _HARDWARE = "Look at this hardware in place of what is found: cpu, mps, rocm:6.1, cuda:8.9 or cuda:8.9:550.54."
 _UPGRADE = "Take the newest versions that the requirements allow."
+_REHASH = "Keep the versions, and take the hashes that the index has now."
 
 
 @command("list", hardware=_HARDWARE)
@@ -75,8 +76,10 @@ def detect(_context: Context, hardware: str = "", json: bool = False) -> int:
     return 0
 
 
-@command(metavar="KEY ...", names="Profiles, each by its env key or title.", upgrade=_UPGRADE)
-def lock(_context: Context, names: Sequence[str] = (), upgrade: bool = False, json: bool = False) -> int:
+@command(metavar="KEY ...", names="Profiles, each by its env key or title.", upgrade=_UPGRADE, rehash=_REHASH)
+def lock(
+    _context: Context, names: Sequence[str] = (), upgrade: bool = False, rehash: bool = False, json: bool = False
+) -> int:
     """Write the lockfiles that profiles name in `[packages.lockfiles]`.
 
     Pins stay where they can; `--upgrade` takes the newest versions.
@@ -99,7 +102,8 @@ def lock(_context: Context, names: Sequence[str] = (), upgrade: bool = False, js
         hint = "name one a platform in its table `[packages.lockfiles]`, see docs/profiles.md"
         raise UsageError(f"no lockfile is named by {', '.join(without)}", hint=hint)
     with progress(workspace, quiet=json) as listener:
-        result = lock_profiles(workspace, profiles, upgrade=upgrade, listener=listener, cancellation=Cancellation())
+        options = {"upgrade": upgrade, "rehash": rehash}
+        result = lock_profiles(workspace, profiles, **options, listener=listener, cancellation=Cancellation())
     if json:
         write(as_json(lock_data(result)))
     else:

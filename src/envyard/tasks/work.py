@@ -89,12 +89,15 @@ def _for_shells(
     return setup_direnv(workspace, projects, dry_run=dry_run)
 
 
-def write_lockfiles(workspace: Workspace, projects: Sequence[Project], *, upgrade: bool, json: bool) -> int:
+def write_lockfiles(
+    workspace: Workspace, projects: Sequence[Project], *, upgrade: bool, rehash: bool, json: bool
+) -> int:
     """Resolve the requirements of `projects` into their lockfiles, and say what changed. Returns the exit code."""
     from envyard.commands.lock import lock
 
     with progress(workspace, quiet=json) as listener:
-        result = lock(workspace, projects, upgrade=upgrade, listener=listener, cancellation=Cancellation())
+        options = {"upgrade": upgrade, "rehash": rehash}
+        result = lock(workspace, projects, **options, listener=listener, cancellation=Cancellation())
     if json:
         from envyard.report.data import as_json, lock_data
 
