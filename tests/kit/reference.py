@@ -163,7 +163,8 @@ def variables(index: LocalIndex, programs: Path, cache: Path) -> dict[str, str]:
     """The variables of a person who installed envyard: `PATH` begins with `programs`, `cache` is that of uv."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     paths = {"PATH": os.pathsep.join([str(programs), kept["PATH"]]), "UV_CACHE_DIR": str(cache)}
-    return {**kept, **index.environment(), **_AUTHOR, **paths}
+    nowhere = {"HTTPS_PROXY": "http://127.0.0.1:9"}  # what a document prints must not depend on a network
+    return {**kept, **index.environment(), **_AUTHOR, **paths, **nowhere}
 
 
 # --- parts of the reference workspace
