@@ -130,6 +130,14 @@ def test_what_is_there_stays_byte_for_byte_until_the_end(kit: WorkspaceKit, end:
     ]
 
 
+def test_the_store_is_not_watched_wherever_it_is(kit: WorkspaceKit) -> None:
+    kit.settings = {**kit.settings, "store": "cache/envs"}
+    kit.write_definition()
+    kit.run("ide.vscode", check=True)
+    expected = {"**/venv/**": True, "**/cache/envs/**": True}
+    assert read(kit.root / ".vscode/settings.json")["files.watcherExclude"] == expected
+
+
 def test_doing_it_twice_changes_nothing(kit: WorkspaceKit) -> None:
     assert kit.run("ide.vscode", "--check").returncode == 1
     assert not (kit.root / ".vscode").exists()

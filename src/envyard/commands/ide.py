@@ -110,6 +110,11 @@ def read_text(path: Path) -> str | None:
         return None
 
 
+def in_words(error: Exception) -> str:
+    """What an error about a file says, without the file."""
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+
+
 def read_record(workspace: Workspace) -> dict[str, Any]:
     """What was written, by editor."""
     path = workspace.store / _RECORD
@@ -141,14 +146,14 @@ def _one(
         merged = merge(text or "", wishes, before, read)
     except (OSError, UnicodeDecodeError, NotJson, NotXml) as error:
         suggestion = merge("", wishes, {}, read).text.rstrip("\n") if wishes else ""
-        file = EditorFile(path=path, state=State.UNREADABLE, problem=str(error), suggestion=suggestion)
+        file = EditorFile(path=path, state=State.UNREADABLE, problem=in_words(error), suggestion=suggestion)
         return file, before
     state = State.SAME if merged.text == (text or "") else State.MISSING if text is None else State.OUTDATED
     if write and state != State.SAME:
         try:
             _put(path, merged)
         except (OSError, EnvyardError) as error:  # the other files can be written all the same
-            return EditorFile(path=path, state=State.UNWRITABLE, problem=str(error)), before
+            return EditorFile(path=path, state=State.UNWRITABLE, problem=in_words(error)), before
     return EditorFile(path=path, state=state, kept=merged.kept), merged.ours
 
 

@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from envyard.commands.ide import EditorFile, EditorResult, State, read_record, read_text, write_files, write_record
+from envyard.commands.ide import (
+    EditorFile,
+    EditorResult,
+    State,
+    in_words,
+    read_record,
+    read_text,
+    write_files,
+    write_record,
+)
 from envyard.environment import CommitFileInvalid, load_environment
 from envyard.errors import EditorRuns, EnvyardError
 from envyard.files import write_bytes
@@ -118,7 +127,7 @@ def _read(workspace: Workspace, path: Path, ours: Mapping[str, str]) -> _Table:
         text = read_text(path) or ""
         there = homes(text)
     except (OSError, UnicodeDecodeError, NotXml) as error:
-        return _Table(path=path, problem=str(error), ours=ours)
+        return _Table(path=path, problem=in_words(error), ours=ours)
     mine = {
         name
         for name, home in ours.items()
@@ -183,7 +192,7 @@ def _bring(table: _Table, wanted: Sequence[Sdk], *, write: bool) -> _Done:
             backup = _back_up(table.path) if state == State.OUTDATED else None
             write_bytes(table.path, text.encode())
         except (OSError, EnvyardError) as error:
-            file = EditorFile(path=table.path, state=State.UNWRITABLE, problem=str(error))
+            file = EditorFile(path=table.path, state=State.UNWRITABLE, problem=in_words(error))
             return _Done(path=table.path, file=file, ours=table.ours)
     return _Done(path=table.path, file=EditorFile(path=table.path, state=state, backup=backup), ours=ours)
 

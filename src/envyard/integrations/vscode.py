@@ -11,7 +11,6 @@ from envyard.integrations.jsonwish import JsonWish
 from envyard.project import Project, Workspace
 
 _EXTENSIONS = ("ms-python.python", "ms-python.debugpy")
-_UNWATCHED = {"**/venv/**": True, "**/.envs/**": True}
 
 
 def vscode_wishes(workspace: Workspace) -> dict[Path, tuple[JsonWish, ...]]:
@@ -36,7 +35,7 @@ def _code_workspace(workspace: Workspace) -> tuple[JsonWish, ...]:
         folders.append({"name": workspace.name, "path": "."})
     return (
         *(JsonWish(path=("folders",), value=folder, element=True, named_by="path") for folder in folders),
-        *_unwatched(("settings",)),
+        *_unwatched(("settings",), workspace),
         *_recommended(("extensions",)),
     )
 
@@ -58,7 +57,7 @@ def _single_root(workspace: Workspace) -> tuple[JsonWish, ...]:
             for path in paths
         ),
         JsonWish(path=("python.analysis.usePerProjectEnvironments",), value=True),
-        *_unwatched(()),
+        *_unwatched((), workspace),
     )
 
 
@@ -132,12 +131,15 @@ def _recommended(path: tuple[str, ...]) -> tuple[JsonWish, ...]:
     return tuple(JsonWish(path=(*path, "recommendations"), value=name, element=True) for name in _EXTENSIONS)
 
 
-def _unwatched(path: tuple[str, ...]) -> tuple[JsonWish, ...]:
+def _unwatched(path: tuple[str, ...], workspace: Workspace) -> tuple[JsonWish, ...]:
     """Environments have more files than a system can watch."""
+    patterns = ["**/venv/**"]
+    if workspace.store.is_relative_to(workspace.root):
+        patterns.append(f"**/{relative(workspace.store, workspace.root)}/**")
     return tuple(
-        JsonWish(path=(*path, setting, pattern), value=value)
+        JsonWish(path=(*path, setting, pattern), value=True)
         for setting in ("files.watcherExclude", "search.exclude")
-        for pattern, value in _UNWATCHED.items()
+        for pattern in patterns
     )
 
 
