@@ -25,6 +25,7 @@ from kit.workspaces import SOURCE, THIS_PYTHON
 
 ROOT = SOURCE.parent
 _REAL = ("iniconfig", "packaging", "pluggy", "pygments", "pytest")
+_TORCH_BUILDS = {"2.0.0": "cu117", "2.1.0": "cu121"}  # what the real ones, of the general index for Linux, say they are
 _PIN = re.compile(r"^([A-Za-z0-9][\w.-]*)==([^\s;\\]+)", re.MULTILINE)
 _LOCKED = re.compile(r"^([A-Za-z0-9][\w.-]*)==([^\s;\\]+)(.*?)(?: \\)?\n((?:    --hash=.*\n)+)", re.MULTILINE)
 _AUTHOR = {
@@ -58,6 +59,8 @@ def reference_wheels(folder: Path) -> None:
             make_wheel(folder, name, version)
     for (name, version), requires in hardware_profiles.STACK.items():
         make_wheel(folder, name, version, requires=requires)
+    for version, build in _TORCH_BUILDS.items():
+        make_wheel(folder, "torch", version, files={"torch/__init__.py": f'__version__ = "{version}+{build}"\n'})
     for name in _REAL:
         repack_wheel(folder, name)
     seed_wheels(folder)

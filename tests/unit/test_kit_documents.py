@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from kit.documents import Block, parse
 from kit.shell import Shell, difference
 
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="the shell is bash")
 DOCUMENT = """\
 # A page
 
@@ -169,6 +171,7 @@ def test_progress_counts_in_the_order_of_each_project(tmp_path: Path) -> None:
     assert "-[b] verify" in difference(wanted, swapped, root=tmp_path, home=tmp_path)
 
 
+@POSIX
 def test_a_shell_keeps_its_folder_and_variables_and_tells_exit_codes(tmp_path: Path) -> None:
     shell = Shell(tmp_path, {"PATH": "/usr/bin:/bin"})
     try:
@@ -185,6 +188,7 @@ def test_a_shell_keeps_its_folder_and_variables_and_tells_exit_codes(tmp_path: P
         shell.close()
 
 
+@POSIX
 def test_a_command_that_does_not_end_is_killed(tmp_path: Path) -> None:
     shell = Shell(tmp_path, {"PATH": "/usr/bin:/bin"})
     try:

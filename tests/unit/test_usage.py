@@ -91,7 +91,7 @@ def copy(tmp_path: Path) -> Path:
     (tmp_path / "docs").mkdir()
     for name in ("docs/reference.py", "docs/commands.md"):
         shutil.copyfile(ROOT / name, tmp_path / name)
-    (tmp_path / "src").symlink_to(ROOT / "src")
+    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "noxfile.py").write_text('import nox\n\n\n@nox.session\ndef own(session):\n    """What it does"""\n')
     return tmp_path
 
