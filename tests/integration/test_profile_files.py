@@ -12,7 +12,11 @@ from conftest import MakeWorkspace
 from kit.hardware_profiles import ALL_WRONG, OLD_TRANSFORMERS, SOUND, WRONG_VISION, add_stack, write_profile
 from kit.workspaces import WorkspaceKit
 
+from envyard.definition import profile_definition
+from envyard.platforms import this_platform
 from envyard.profilefile import load_profile
+from envyard.requirements import inputs_digest
+from envyard.workspace import load_workspace
 
 KEY = "torch-cu121-transformers"
 
@@ -219,6 +223,34 @@ def test_inherited_requirement_gets_a_line_in_the_file_that_inherits(kit: Worksp
     assert base.read_text(encoding="utf-8") == BASE
     assert requirements(file) == ["torchvision==0.16.*"]
     assert load_profile(kit.root, KEY).requirements == ("torch==2.1.0", "torchvision==0.16.*")
+
+
+def lockfiles(path: str) -> str:
+    return f'\n[packages.lockfiles]\n{this_platform()} = "{path}"\n'
+
+
+def test_lockfiles_that_a_relaxation_makes_older_are_told_with_the_next_command(kit: WorkspaceKit) -> None:
+    other = "torch-cu118-transformers"
+    write_toml(kit, OWN + lockfiles("requirements/own.txt"))
+    write_toml(kit, f'extends = "{KEY}"\nserves.accelerator = "cu118"\n' + lockfiles("requirements/other.txt"), other)
+    (kit.root / "requirements").mkdir(exist_ok=True)
+    (kit.root / "requirements" / "own.txt").write_text("torch==2.1.0\n", encoding="utf-8")
+    workspace = load_workspace(kit.root)
+    inputs = inputs_digest(profile_definition(workspace, load_profile(kit.root, other), this_platform()))
+    (kit.root / "requirements" / "other.txt").write_text(f"# envyard inputs: sha256 {inputs}\n", encoding="utf-8")
+    assert "older" not in kit.run("profiles.relax", KEY, "--dry-run", check=True).stdout
+    told = kit.run("profiles.relax", KEY, check=True).stdout
+    for name, key in (("own", KEY), ("other", other)):
+        assert f"requirements/{name}.txt is older than `{key}` now; run `invoke profiles.lock {key}`" in told
+    assert "its environment" not in told
+
+
+def test_replaced_profile_says_which_lockfile_it_does_not_name_any_more(kit: WorkspaceKit, tmp_path: Path) -> None:
+    write_toml(kit, OWN + lockfiles("requirements/own.txt"))
+    source = write_profile(tmp_path, SOUND)
+    told = kit.run("profiles.import", str(source), "--overwrite", check=True).stdout
+    assert "the profile before named the lockfile requirements/own.txt, and this one names none" in told
+    assert f"`invoke profiles.lock {KEY}`" in told
 
 
 def test_list_on_one_line_gets_lines_for_its_comments(kit: WorkspaceKit) -> None:

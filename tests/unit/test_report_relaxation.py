@@ -22,7 +22,7 @@ FOUND = Relaxation(
 )
 
 
-def result(relaxation: Relaxation, *, written: bool = False, note: str = "") -> RelaxResult:
+def result(relaxation: Relaxation, *, written: bool = False, note: str = "", outdated: bool = False) -> RelaxResult:
     return RelaxResult(
         key="torch-cpu-transformers",
         file=ROOT / "profiles" / "torch-cpu-transformers.toml",
@@ -30,6 +30,8 @@ def result(relaxation: Relaxation, *, written: bool = False, note: str = "") -> 
         places={"a==1.0": "profiles/x.toml:4: ", "b==1.0": "profiles/x.toml:5: "},
         written=written,
         dry_run=not written,
+        stale={"torch-cpu-transformers": (ROOT / "requirements" / "cpu.txt",)} if outdated else {},
+        built=outdated,
     )
 
 
@@ -69,3 +71,17 @@ def test_sound_profile_needs_no_change() -> None:
     assert lines[0] == f"the requirements resolve (checked for {EVERYWHERE}, 3 runs of the resolver)"
     assert lines[-1].endswith("needs no change")
     assert relax_data(result(Relaxation(runs=3)))["resolves"] is True
+
+
+def test_what_is_older_than_the_changed_profile_is_told_with_the_next_command() -> None:
+    lines = relax_text(result(FOUND, written=True, outdated=True), ROOT, Style(), None).splitlines()
+    assert lines[-2:] == [
+        (
+            "note: requirements/cpu.txt is older than `torch-cpu-transformers` now; "
+            "run `invoke profiles.lock torch-cpu-transformers`"
+        ),
+        (
+            "note: its environment is as it was; "
+            "`invoke envs.resolve --profile torch-cpu-transformers --update` builds what it asks for now"
+        ),
+    ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from envyard.contradictions import Examination, examine, question_for
-from envyard.errors import ConfigurationInvalid, ExitCode, UsageError
+from envyard.errors import ConfigurationInvalid, EnvyardError, ExitCode, UsageError
 from envyard.events import Listener, ignore
 from envyard.files import replacing
 from envyard.jsonprofile import JsonProfile, load_json_profile
@@ -27,6 +27,7 @@ class ImportResult:
     - `file`: the profile that was written or, with a dry run or a refusal, would be; `text`: its content.
     - `examination`: what the resolver said; None when it was not asked, and `unchecked` says why.
     - `refused`: its requirements contradict each other, so it was not written.
+    - `lockfiles`: those that the profile named that it replaces, or would; the new one names none.
     """
 
     source: JsonProfile
@@ -38,6 +39,7 @@ class ImportResult:
     unchecked: str
     refused: bool
     dry_run: bool
+    lockfiles: tuple[Path, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:
@@ -81,6 +83,7 @@ def import_profile(
     changes = {one.before: one for one in relaxation.changes} if relaxation and relax else {}
     text = toml_of(profile, changes, comments_of(relaxation) if relaxation and relax else {}, platforms)
     _check_text(text, name)
+    lockfiles = _named_lockfiles(workspace, name) if file.exists() else ()
     if not refused and not dry_run:
         with replacing(file) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="\n")
@@ -94,6 +97,7 @@ def import_profile(
         unchecked=unchecked,
         refused=refused,
         dry_run=dry_run,
+        lockfiles=lockfiles,
     )
 
 
@@ -119,6 +123,14 @@ def _examine(
         return examine(lines, question, key=key, listener=listener, cancellation=cancellation), ""
     except NotAsked as error:
         return None, f"its requirements were not checked: {error.message}"
+
+
+def _named_lockfiles(workspace: Workspace, key: str) -> tuple[Path, ...]:
+    """What the profile that is there names; one with mistakes names nothing that anybody could install."""
+    try:
+        return tuple(dict.fromkeys(load_profile(workspace.root, key).lockfiles.values()))
+    except EnvyardError:
+        return ()
 
 
 def _serves(serves: Serves, key: str) -> Serves:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from envyard.definition import Kind, profile_definition
 from envyard.environment import Environment
@@ -15,6 +16,7 @@ from envyard.platforms import this_platform
 from envyard.profile import Profile, find_profile
 from envyard.profilefile import load_profile, load_profiles
 from envyard.project import Workspace
+from envyard.requirements import lockfile_is_stale
 from envyard.store import Store
 
 
@@ -101,6 +103,20 @@ def detect(workspace: Workspace, hardware: str = "") -> Detection:
         matches=tuple(matches(profile, found, platform) for profile in profiles),
         preferences=tuple(preferences),
     )
+
+
+def stale_lockfiles(workspace: Workspace) -> dict[str, tuple[Path, ...]]:
+    """Env key -> lockfiles that are older than the requirements of the profile; none where profiles have mistakes."""
+    try:
+        profiles = load_profiles(workspace.root)
+    except EnvyardError:
+        return {}
+    found: dict[str, tuple[Path, ...]] = {}
+    for profile in profiles:
+        definitions = [profile_definition(workspace, profile, platform) for platform in profile.lockfiles]
+        stale = dict.fromkeys(one.lockfile for one in definitions if one.lockfile and lockfile_is_stale(one))
+        found |= {profile.key: tuple(stale)} if stale else {}
+    return found
 
 
 def _row(workspace: Workspace, profile: Profile, hardware: Hardware, platform: str) -> ProfileRow:

@@ -39,7 +39,13 @@ def import_text(result: ImportResult, root: Path, style: Style, width: int | Non
     if result.refused:
         return "\n".join([*lines, "", style.bad(f"{file} was not written")])
     done = "would be written" if result.dry_run else "written"
-    return "\n".join([*lines, *([""] if lines else []), style.good(f"{file} {done}: {result.title}")])
+    end = [style.good(f"{file} {done}: {result.title}")]
+    if result.lockfiles:
+        named = ", ".join(relative(one, root) for one in result.lockfiles)
+        told = f"the profile before named the lockfile {named}, and this one names none: name it in "
+        told += f"`[packages.lockfiles]`, then run `invoke profiles.lock {result.key}`, or delete it"
+        end += hanging("note: ", told, width)
+    return "\n".join([*lines, *([""] if lines else []), *end])
 
 
 def relax_text(result: RelaxResult, root: Path, style: Style, width: int | None) -> str:
@@ -56,7 +62,19 @@ def relax_text(result: RelaxResult, root: Path, style: Style, width: int | None)
         end = f"{file} would be changed"
     else:
         end = style.good(f"{file} needs no change")
-    return "\n".join([*lines, "", end])
+    return "\n".join([*lines, "", end, *_next_steps(result, root, width)])
+
+
+def _next_steps(result: RelaxResult, root: Path, width: int | None) -> list[str]:
+    """What is older than the profile now, and the command that brings it up to date."""
+    lines = []
+    for key, files in result.stale.items():
+        named = ", ".join(relative(one, root) for one in files)
+        lines += hanging("note: ", f"{named} is older than `{key}` now; run `invoke profiles.lock {key}`", width)
+    if result.built:
+        command = f"invoke envs.resolve --profile {result.key} --update"
+        lines += hanging("note: ", f"its environment is as it was; `{command}` builds what it asks for now", width)
+    return lines
 
 
 def import_data(result: ImportResult) -> Data:
@@ -70,6 +88,7 @@ def import_data(result: ImportResult) -> Data:
         "remarks": list(result.source.remarks),
         "unchecked": result.unchecked,
         "text": result.text,
+        "lockfiles": [str(one) for one in result.lockfiles],
         **(_data(result.examination) if result.examination else {}),
     }
 
@@ -80,6 +99,8 @@ def relax_data(result: RelaxResult) -> Data:
         "file": str(result.file),
         "written": result.written,
         "dry_run": result.dry_run,
+        "stale_lockfiles": {key: [str(one) for one in files] for key, files in result.stale.items()},
+        "built": result.built,
         **_data(result.examination),
     }
 
