@@ -19,6 +19,7 @@ from kit.isolation import DEAD_INDEX
 from kit.workspaces import ProjectPlan
 
 from envyard.errors import InstallFailed, InterpreterNotFound
+from envyard.events import Warned
 from envyard.installers.bridge import pip_options
 from envyard.provision import Action
 
@@ -125,6 +126,38 @@ def test_pip_fails_with_the_cause_and_leaves_nothing(workspace_kit: MakeWorkspac
     assert "demo==1.0" in texts(error.details)
     assert engine.leftovers() == []
     assert engine.generations() == set()
+
+
+def test_pip_refuses_a_torch_backend_that_it_would_quietly_miss(workspace_kit: MakeWorkspace) -> None:
+    plan = ProjectPlan(requirements=["demo==1.0"], locked=False, settings={"torch-backend": "cu121"})
+    engine = Engine(workspace_kit({"alpha": plan}, settings={"installer": "pip"}))
+
+    error = clear(engine.failure("alpha"))
+
+    assert isinstance(error, InstallFailed)
+    assert "does not know `torch-backend`, which asks for cu121" in error.message
+    assert "`invoke envs.lock alpha`" in error.hint
+    assert engine.leftovers() == []
+    engine.kit.change("alpha", locked=True)
+    assert not engine.build("alpha").failed, "a lockfile names its builds itself"
+
+
+@pytest.mark.parametrize(
+    ("backend", "variables"),
+    [("auto", {}), ("cu121", {"PIP_EXTRA_INDEX_URL": "http://127.0.0.1:9/simple"})],
+    ids=["any build will do", "pip has a further index"],
+)
+def test_pip_warns_of_a_torch_backend_where_it_may_be_right(
+    workspace_kit: MakeWorkspace, backend: str, variables: dict[str, str]
+) -> None:
+    plan = ProjectPlan(requirements=[], locked=False, settings={"torch-backend": backend})
+    engine = Engine(workspace_kit({"alpha": plan}, settings={"installer": "pip"}))
+    engine.kit.env |= variables
+
+    engine.build("alpha")
+
+    told = [event.message for event in engine.events if isinstance(event, Warned)]
+    assert f"pip does not know `torch-backend`, so what `alpha` gets may be no build for {backend}" in told
 
 
 @pytest.mark.parametrize(

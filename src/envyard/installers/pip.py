@@ -8,13 +8,17 @@ pip's cache cannot be relied on: such an install says `NotCached` at once and is
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from envyard.definition import Definition
 from envyard.errors import InstallFailed
+from envyard.events import Warned
 from envyard.installers.base import FetchPlan, NotCached, Plan, Work, progress_events
+from envyard.installers.bridge import pip_options
 from envyard.installers.failures import Cause, explain
 from envyard.process import child_environment
 from envyard.requirements import canonical_name, load_text
@@ -48,6 +52,7 @@ class Pip:
     def install(self, plan: Plan, work: Work, *, offline: bool) -> None:
         definition = plan.definition
         if offline:
+            _heed_backend(definition, work)
             raise NotCached(f"pip installs `{work.key}` from the index")
         if definition.lockfile is not None:
             requirements, folder = ["--no-deps", "-r", str(definition.lockfile)], plan.fixed_folder
@@ -97,6 +102,28 @@ class Pip:
         )
         if completed.returncode != 0:
             raise explain("pip", work, completed, _WORDS)
+
+
+def _heed_backend(definition: Definition, work: Work) -> None:
+    """pip knows no `torch-backend`, and would quietly install another build of torch than was asked for.
+
+    A lockfile names its builds itself (`torch==2.1.0+cu121`). Where pip has further indexes the requirements may do so
+    too, which nobody can tell here. Raises `InstallFailed` where pip could only be wrong.
+    """
+    backend = definition.torch_backend
+    usual = backend == "cpu" and not sys.platform.startswith("linux")  # what the common index has for other systems
+    if not backend or usual or definition.lockfile is not None:
+        return
+    message = f"pip does not know `torch-backend`, so what `{definition.key}` gets may be no build for {backend}"
+    configured = pip_options(child_environment()).keys() & {"extra-index-url", "find-links"}
+    if backend == "auto" or definition.indexes or configured:
+        work.tell(Warned(key=definition.key, message=message))
+        return
+    raise InstallFailed(
+        f"pip cannot install `{definition.key}`: it does not know `torch-backend`, which asks for {backend}",
+        hint='install uv (`pip install uv`) and leave `installer = "pip"` out, or pin the builds in a lockfile: '
+        f"`{definition.lock_command}`",
+    )
 
 
 def _unlocked_requirements(plan: Plan) -> list[str]:
