@@ -40,6 +40,11 @@ def load_profile(root: Path, key: str) -> Profile:
     return _Folder(root).load_one(key)
 
 
+def profile_keys(root: Path) -> tuple[str, ...]:
+    """The env keys that there are files for, whatever is in them."""
+    return tuple(name for name in _Folder(root).files if not name.startswith("_"))
+
+
 class _Folder:
     """The folder while it is read: each file once, its mistakes gathered."""
 

@@ -15,15 +15,15 @@ from envyard.definition import Definition, Kind
 from envyard.driver import driver_identity
 from envyard.environment import Environment
 from envyard.envspec import EnvSpec, Source
-from envyard.errors import Cancelled, EnvyardError, NoEnvironmentForModel
+from envyard.errors import EnvyardError, NoEnvironmentForModel
 from envyard.events import Listener
 from envyard.fingerprint import Fingerprint, take_fingerprint
 from envyard.health import Grade
 from envyard.legacy import LegacyEnvironment
 from envyard.outcome import Options
 from envyard.process import Cancellation
-from envyard.provision import ensure
-from envyard.records import Failure, forget_failure, load_failure, save_failure
+from envyard.records import Failure, load_failure
+from envyard.sharing import digest_of, ensure_shared
 from envyard.store import PointerInvalid, Store
 from envyard.target import Target
 from envyard.waiting import being_built, builder_words, wait_for_builder
@@ -139,43 +139,33 @@ class Resolution:
         return self._build(definition)
 
     def _build(self, definition: Definition) -> EnvSpec | None:
+        assert self.target.profile is not None, "a definition comes from a profile"
         verb = "updating" if self.wishes.update else "creating"
         self.say(f"{verb} the shared environment `{self.key}` for {self.target.name}, step by step")
         options = Options(force=self._rebuild, update=self.wishes.update)
         self._rebuild = False
-        try:
-            self._refuse_contradictions(definition)
-            environment = ensure(
-                self.store, definition, options=options, listener=self.listener, cancellation=self.cancellation
-            )
-        except Cancelled:
-            raise
-        except EnvyardError as error:
-            self._error = error
-            self.since = self._remember_failure(definition, error).since
-            self._not_built(f"creating it failed: {error.message}")
+        outcome = ensure_shared(
+            self.store,
+            self.target.profile,
+            definition,
+            model=self.target.model,
+            options=options,
+            listener=self.listener,
+            cancellation=self.cancellation,
+        )
+        if outcome.error is not None:
+            failure = load_failure(self.store, self.key)
+            self._error, self.since = outcome.error, failure.since if failure else time.time()
+            self._not_built(f"creating it failed: {outcome.error.message}")
             return None
+        environment = outcome.environment
+        assert environment is not None, "what did not fail is there"
         judgement = self._judge(environment, definition)
         if not judgement.grade.usable:
             self._not_built(f"it was created, and is {judgement.words}")
             return None
-        forget_failure(self.store, self.key)
         self.say(f"using the shared environment `{self.key}` for {self.target.name} ({environment.generation})")
         return self._answer(Source.SHARED, environment, judgement)
-
-    def _refuse_contradictions(self, definition: Definition) -> None:
-        """Before anything is downloaded. Who waits for somebody else's build leaves it to them."""
-        if self.target.profile is None or being_built(self.store, Kind.PROFILE, self.key):
-            return
-        from envyard.contradictions import refuse_contradictions  # the resolver, and only to build
-
-        refuse_contradictions(
-            self.target.profile,
-            root=definition.root,
-            store=self.store.root,
-            listener=self.listener,
-            cancellation=self.cancellation,
-        )
 
     def _previous(self) -> EnvSpec | None:
         definition = self.target.definition
@@ -229,29 +219,12 @@ class Resolution:
         except EnvyardError:
             return None
 
-    def _digest(self, definition: Definition) -> str:
-        fingerprint = self._fingerprint(definition)
-        return fingerprint.digest if fingerprint else ""
-
     def _standing_failure(self, definition: Definition) -> Failure | None:
         failure = load_failure(self.store, self.key)
         if failure is None or self.wishes.retry or self.wishes.update:
             return None
-        stands = failure.stands(fingerprint=self._digest(definition), driver=driver_identity())
+        stands = failure.stands(fingerprint=digest_of(definition), driver=driver_identity())
         return failure if stands else None
-
-    def _remember_failure(self, definition: Definition, error: EnvyardError) -> Failure:
-        failure = Failure(
-            key=self.key,
-            since=time.time(),
-            reason=error.message,
-            hint=error.hint,
-            fingerprint=self._digest(definition),
-            driver=driver_identity(),
-            model=self.target.model,
-        )
-        save_failure(self.store, failure)
-        return failure
 
     def _has_fallback(self, definition: Definition) -> bool:
         legacy = self.target.legacy

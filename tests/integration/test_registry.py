@@ -630,3 +630,73 @@ def test_importing_the_registry_loads_no_library_of_the_edges() -> None:
         [sys.executable, "-c", program], env={"PYTHONPATH": str(SOURCE)}, capture_output=True, text=True, check=True
     )
     assert not {"rich", "nox", "invoke", "filelock", "virtualenv", "packaging"} & set(done.stdout.split())
+
+
+# --- by env key, with the commands for projects
+
+
+def test_setup_takes_the_env_key_of_a_profile(models: ModelsKit) -> None:
+    first = models.kit.run("envs.setup", CPU, "--json", check=True)
+    (outcome,) = json.loads(first.stdout)["outcomes"]
+    assert (outcome["key"], outcome["action"], outcome["path"]) == (CPU, "built", None)
+    environment = models.environment()
+    assert environment is not None
+    assert outcome["generation"] == environment.generation
+    kept = models.kit.run("envs.setup", CPU, check=True)
+    assert "1 kept, nothing to do" in kept.stdout
+    assert CPU in kept.stdout
+    models.profile(requirements=["torch", *PINS[1:]])
+    models.kit.run("envs.setup", CPU, "--dry-run", check=True)
+    assert models.environment() == environment
+    models.kit.run("envs.setup", CPU, check=True)
+    assert models.environment() != environment
+    rebuilt = models.kit.run("envs.setup", CPU, "--rebuild", check=True)
+    assert "1 rebuilt" in rebuilt.stdout
+
+
+def test_setup_of_a_profile_that_fails_is_remembered_for_models_and_a_success_forgets_it(models: ModelsKit) -> None:
+    models.index.down()
+    failed = models.kit.run("envs.setup", CPU)
+    assert failed.returncode == 1
+    assert f"then run `envyard envs.setup {CPU}`" in failed.stderr
+    assert load_failure(models.store, CPU) is not None
+    models.index.up()
+    models.kit.run("envs.setup", CPU, check=True)
+    assert load_failure(models.store, CPU) is None
+
+
+def test_setup_of_a_profile_refuses_contradictions_before_anything_is_downloaded(models: ModelsKit) -> None:
+    models.index.add("torch", "2.0")
+    models.index.add("needs-two", "1.0", requires=["torch>=2"])
+    models.profile(requirements=["torch==1.0", "needs-two==1.0"])
+    refused = models.kit.run("envs.setup", CPU)
+    assert refused.returncode == 1
+    assert "contradict each other" in refused.stderr
+    assert f"profiles/{CPU}.toml:8: torch==1.0" in refused.stderr
+    assert not models.index.counts()
+
+
+def test_update_all_brings_shared_environments_up_to_date_that_were_built(models: ModelsKit) -> None:
+    models.profile("llamacpp-cpu")
+    models.kit.run("envs.setup", CPU, check=True)
+    before = models.environment()
+    assert "1 kept" in models.kit.run("envs.update-all", check=True).stdout
+    models.profile(requirements=["torch", *PINS[1:]])
+    updated = models.kit.run("envs.update-all", check=True).stdout
+    assert "1 rebuilt" in updated
+    assert "llamacpp" not in updated
+    assert models.environment() != before
+    (models.root / "profiles" / f"{CPU}.toml").write_text("[serves\n", encoding="utf-8")
+    failed = models.kit.run("envs.update-all")
+    assert failed.returncode == 1
+    assert "not valid TOML" in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+@pytest.mark.parametrize("task", ["envs.show", "envs.clean", "envs.rollback", "envs.run"])
+def test_commands_for_projects_say_what_an_env_key_is(models: ModelsKit, task: str) -> None:
+    told = models.kit.run(task, CPU, *(["--", "python"] if task == "envs.run" else []))
+    assert told.returncode == 2
+    assert f"`{CPU}` is a profile, whose environment many models share" in told.stderr
+    assert "hint: " in told.stderr
+    assert f"did you mean the profile `{CPU}`?" in models.kit.run("envs.setup", f"{CPU}x").stderr

@@ -50,6 +50,7 @@ LAYERS = {
         "resolver",
         "runner_files",
         "schedule",
+        "sharing",
         "strategies",
         "target",
         "waiting",

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from dataclasses import replace
 
 from envyard.builder import audit
 from envyard.commands.doctor import DoctorResult, Finding
 from envyard.commands.shared import definition_of, failure_words, shared_health
-from envyard.definition import Kind
+from envyard.definition import Kind, profile_definition
 from envyard.environment import Environment
-from envyard.errors import CommandFailed
+from envyard.errors import CommandFailed, EnvyardError
 from envyard.events import Finished, Listener, Phase, PhaseStarted, ignore
 from envyard.health import Grade
 from envyard.installers.base import Work
 from envyard.legacy import list_legacy
 from envyard.outcome import Action, Options
+from envyard.platforms import this_platform
 from envyard.process import Cancellation
+from envyard.profilefile import load_profile
 from envyard.project import Workspace
-from envyard.provision import ensure_all
-from envyard.records import forget_failure, load_failure, load_failures, load_models
+from envyard.records import load_failure, load_failures, load_models
+from envyard.sharing import ensure_shared
 from envyard.store import Store
 
 _HEALED = ("environment", "files", "creation")
@@ -73,7 +76,7 @@ def _examine(workspace: Workspace, store: Store, key: str, work: Work, deep: boo
         if record.key == key and record.degraded_since:
             hours = max(0.0, time.time() - record.degraded_since) / 3600
             message = f"{record.model} has had less than it should for {hours:.1f} h: {record.reason}"
-            fix = f"invoke envs.resolve --model {record.model} --retry"
+            fix = f"invoke envs.resolve --model {shlex.quote(record.model)} --retry"
             findings.append(Finding(check="model", key=key, ok=False, message=message, fix=fix))
     return findings
 
@@ -105,22 +108,24 @@ def _repair(
     cancellation: Cancellation,
 ) -> list[Finding]:
     """Build anew; a finding is marked as fixed when that worked."""
-    definition = definition_of(workspace, key)
-    if definition is None:
+    try:
+        profile = load_profile(workspace.root, key)
+    except EnvyardError:
         return findings
+    definition = profile_definition(workspace, profile, this_platform())
     damaged = any(one.check == "files" and not one.ok for one in findings)
     health = shared_health(store, definition, store.current(Kind.PROFILE, key))
     force = damaged or health.grade in (Grade.DRIFTED, Grade.BROKEN)
-    (outcome,) = ensure_all(
+    outcome = ensure_shared(
         store,
-        [definition],
+        profile,
+        definition,
         options=Options(update=True, force=force),
         listener=listener,
         cancellation=cancellation,
     )
     if outcome.action in (Action.FAILED, Action.CANCELLED):
         return findings
-    forget_failure(store, key)
     return [replace(one, fixed=True) if not one.ok and one.check in _HEALED else one for one in findings]
 
 
@@ -132,7 +137,11 @@ def _old_environments(workspace: Workspace) -> list[Finding]:
         message = legacy.problem or ("its model is gone" if gone else "") or "can be started"
         if legacy.note and not legacy.problem:
             message += f" ({legacy.note})"
-        fix = f"invoke envs.migrate --model {legacy.model}" if legacy.problem and legacy.model and not gone else ""
+        fix = (
+            f"invoke envs.migrate --model {shlex.quote(legacy.model)}"
+            if legacy.problem and legacy.model and not gone
+            else ""
+        )
         ok = not legacy.problem and not gone
         findings.append(Finding(check="old", key=legacy.name, ok=ok, message=message, fix=fix))
     return findings

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from envyard.commands.setup import SetupResult
+from envyard.definition import Kind
 from envyard.outcome import Action, Outcome
 from envyard.report.table import Column, table
 from envyard.report.text import Style, count, duration, size
@@ -21,8 +22,9 @@ def setup_summary(result: SetupResult, style: Style, width: int | None) -> str:
     """The table of all outcomes and one line of totals."""
     if not result.outcomes:
         return "the workspace has no projects"
+    projects = all(outcome.definition.kind == Kind.PROJECT for outcome in result.outcomes)
     columns = (
-        Column(title="project"),
+        Column(title="project" if projects else "environment"),
         Column(title="result", paint=lambda text: _paint(text, style)),
         Column(title="time", right=True),
         Column(title="python", drop=2),
@@ -75,8 +77,9 @@ def _row(outcome: Outcome) -> tuple[str, ...]:
     why = "; ".join(outcome.reasons)
     if outcome.action == Action.FAILED:
         why = "the one before stays in use" if environment is not None else "see below"
+    definition = outcome.definition
     return (
-        outcome.definition.title,
+        definition.title if definition.kind == Kind.PROJECT else definition.key,
         result_word(outcome),
         duration(outcome.seconds) if worked else "",
         environment.interpreter.version if environment else "",

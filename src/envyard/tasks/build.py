@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 from invoke.context import Context
 
-from envyard.errors import UsageError
+from envyard.errors import ExitCode, UsageError
+from envyard.report import complain, render_error
 from envyard.tasks.task import command, is_dry, workspace_here
-from envyard.tasks.values import named_projects, parse_jobs
+from envyard.tasks.values import named_environments, parse_jobs
 from envyard.workspace import select_projects
 
 
@@ -58,7 +59,7 @@ def setup_all(
     return set_up(workspace, projects, options, relock=relock, envrc=envrc, json=json)
 
 
-@command(names="Projects, each by its key, title or path.")
+@command(names="Projects, each by its key, title or path; profiles by their env key.")
 def setup(
     context: Context,
     names: Sequence[str] = (),
@@ -68,16 +69,18 @@ def setup(
     dry_run: bool = False,
     json: bool = False,
 ) -> int:
-    """Make the environments of the projects NAME ...
+    """Make the environments of NAME ..., projects or profiles.
 
-    Examples: `envs.setup model`, `envs.setup model client-backend --rebuild`.
+    Examples: `envs.setup model client-backend --rebuild`, or for what many models
+    share `envs.setup torch-cpu-transformers`.
     """
     from envyard.outcome import Options
     from envyard.tasks.work import set_up
 
     workspace = workspace_here()
     options = Options(force=rebuild, jobs=parse_jobs(jobs), replace_foreign=yes, dry_run=is_dry(context, dry_run))
-    return set_up(workspace, named_projects(workspace, names, "envs.setup"), options, json=json)
+    projects, profiles = named_environments(workspace, names, "envs.setup")
+    return set_up(workspace, projects, options, profiles=profiles, json=json)
 
 
 @command(upgrade="Lock the newest versions that the requirements allow, also where a lockfile is up to date.")
@@ -88,15 +91,20 @@ def update_all(
 
     First the lockfiles that are older than their requirements are written anew.
     Stale is also an environment that still works: its interpreter got a patch
-    release, for example.
+    release, for example. What models share and was built before counts too.
     """
+    from envyard.commands.setup import built_profiles
     from envyard.outcome import Options
     from envyard.tasks.work import Relock, set_up
 
     workspace = workspace_here()
     options = Options(update=True, jobs=parse_jobs(jobs), dry_run=is_dry(context, dry_run))
     relock = Relock.ALL if upgrade else Relock.STALE
-    return set_up(workspace, workspace.projects, options, relock=relock, json=json)
+    profiles, unreadable = built_profiles(workspace)
+    code = set_up(workspace, workspace.projects, options, profiles=profiles, relock=relock, json=json)
+    for error in unreadable:
+        complain(f"\n{render_error(error)}")
+    return max(code, ExitCode.FAILED) if unreadable else code
 
 
 @command(

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from envyard.errors import UsageError
+from envyard.errors import UnknownEnvironment, UsageError
+from envyard.profile import Profile
+from envyard.profilefile import load_profile, profile_keys
 from envyard.project import Project, Workspace
+from envyard.wording import closest, shown
 from envyard.workspace import select_projects
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -44,7 +47,38 @@ def named_projects(workspace: Workspace, names: Sequence[str], task: str) -> tup
     """The projects that were named; there must be one at least."""
     if not names:
         raise UsageError(f"`{task}` needs the name of an environment", hint=_known(workspace))
-    return select_projects(workspace, names)
+    try:
+        return select_projects(workspace, names)
+    except UnknownEnvironment as error:
+        shared = [name for name in names if name in profile_keys(workspace.root)]
+        if not shared:
+            raise
+        hint = f"`{task}` is for projects; run `invoke envs.list` or `invoke profiles.show {shared[0]}` to see it"
+        message = f"`{shared[0]}` is a profile, whose environment many models share, and no project"
+        raise UnknownEnvironment(message, details=error.details[-1:], hint=hint) from None
+
+
+def named_environments(
+    workspace: Workspace, names: Sequence[str], task: str
+) -> tuple[tuple[Project, ...], tuple[Profile, ...]]:
+    """The projects and the profiles that were named, at least one; a project goes before a profile of the same name."""
+    keys = profile_keys(workspace.root)
+    shared = [name for name in names if name in keys and not _is_project(workspace, name)]
+    others = [name for name in names if name not in shared]
+    try:
+        projects = named_projects(workspace, others, task) if others or not shared else ()
+    except UnknownEnvironment as error:
+        meant = [(name, closest(name, keys)) for name in others if not _is_project(workspace, name)]
+        details = [f"{shown(name)}: did you mean the profile `{key}`?" for name, key in meant if key]
+        raise UnknownEnvironment(error.message, details=[*details, *error.details], hint=error.hint) from None
+    return projects, tuple(load_profile(workspace.root, key) for key in dict.fromkeys(shared))
+
+
+def _is_project(workspace: Workspace, name: str) -> bool:
+    try:
+        return bool(select_projects(workspace, [name]))
+    except UnknownEnvironment:
+        return False
 
 
 def one_project(workspace: Workspace, names: Sequence[str], task: str) -> Project:

@@ -8,10 +8,11 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from envyard.commands.setup import SetupResult, setup
-from envyard.definition import project_definition
+from envyard.definition import Kind, project_definition
 from envyard.errors import EnvyardError, ExitCode
 from envyard.outcome import Action, Options
 from envyard.process import Cancellation
+from envyard.profile import Profile
 from envyard.project import Project, Workspace
 from envyard.report import as_typed, complain, render_error, write
 from envyard.report.progress import progress
@@ -37,11 +38,12 @@ def set_up(
     projects: Sequence[Project],
     options: Options,
     *,
+    profiles: Sequence[Profile] = (),
     relock: Relock = Relock.NONE,
     envrc: bool = False,
     json: bool = False,
 ) -> int:
-    """Make the environments of `projects` so, and say what was done; with `envrc` also their files for direnv.
+    """Make the environments of `projects` and `profiles` so, and say what was done; with `envrc` also files for direnv.
 
     Returns the exit code.
     """
@@ -53,7 +55,10 @@ def set_up(
         if not json and locked.outcomes:
             write(lock_summary(locked, Style.of(sys.stdout), width_of(sys.stdout)) + "\n")
     with progress(workspace, quiet=json) as listener:
-        result = setup(workspace, projects, options=options, listener=listener, cancellation=Cancellation())
+        cancellation = Cancellation()
+        result = setup(
+            workspace, projects, profiles=profiles, options=options, listener=listener, cancellation=cancellation
+        )
     files = _for_shells(workspace, projects, envrc=envrc, dry_run=options.dry_run)
     if json:
         from envyard.report.data import as_json, setup_data
@@ -157,10 +162,17 @@ def _tell_failures(result: SetupResult) -> None:
 def _tell_stale_lockfiles(result: SetupResult) -> None:
     """Locked versions were installed, which is right; but they are not what the requirements ask for any more."""
     good = [outcome.definition for outcome in result.outcomes if outcome.action != Action.FAILED]
-    stale = [definition.key for definition in good if lockfile_is_stale(definition)]
-    if stale:
-        names = ", ".join(f"`{key}`" for key in stale)
-        complain(f"\nwarning: the requirements of {names} changed after their lockfile was written")
+    stale = [definition for definition in good if lockfile_is_stale(definition)]
+    if not stale:
+        return
+    names = ", ".join(f"`{definition.key}`" for definition in stale)
+    complain(f"\nwarning: the requirements of {names} changed after their lockfile was written")
+    mine = [definition.key for definition in stale if definition.kind == Kind.PROJECT]
+    if mine:
         complain(
-            as_typed(f"\nhint: run `invoke envs.lock {' '.join(stale)}`, or `invoke envs.update-all` for both steps")
+            as_typed(f"\nhint: run `invoke envs.lock {' '.join(mine)}`, or `invoke envs.update-all` for both steps")
         )
+    shared = [definition.key for definition in stale if definition.kind == Kind.PROFILE]
+    if shared:
+        keys = " ".join(shared)
+        complain(as_typed(f"\nhint: run `invoke profiles.lock {keys}`, then `invoke envs.setup {keys}`"))
