@@ -105,13 +105,19 @@ def _verdict(scored: Scored) -> str:
 def _spread(value: Spread | None) -> str:
     if value is None:
         return ""
+    digits = 6 if value.median < _TINY else 2
     if value.low == value.high:
-        return f"{value.median:.2f}"
-    return f"{value.median:.2f} ({value.low:.2f}-{value.high:.2f})"
+        return f"{value.median:.{digits}f}"
+    return f"{value.median:.{digits}f} ({value.low:.{digits}f}-{value.high:.{digits}f})"
 
 
 def _number(value: float) -> str:
+    if value < _TINY:
+        return f"{value:.6f}"
     return f"{value:.3f}" if value < 1 else f"{value:.2f}"
+
+
+_TINY = 0.01  # below, a thousandth is too coarse
 
 
 def _plain(scored: Scored) -> dict[str, object]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from alternatives import AdoptedUv, Envyard, Nox, PlainPip, Tox, warm_alternatives
 from measure import Scenario
+from resolving import ASKED, Answers
 from results import Target
 from single_commands import Again, OneCommand, SmallCommand
 from workplace import Workplace
@@ -155,6 +156,25 @@ def list_(place: Workplace, options: Options) -> Scenario:
     )
 
 
+def resolve(place: Workplace, options: Options) -> Scenario:
+    """Which Python runs a model, asked in an application's own process."""
+    warm_name = "get_env_for_model, median"
+    return Scenario(
+        name="resolve",
+        title="Which Python runs a model",
+        subject="",
+        alternatives=(
+            Answers(warm_name, place, "p50"),
+            Answers("get_env_for_model, 99 of 100", place, "p99"),
+            Answers("first answer of a process, with the import", place, "first"),
+        ),
+        rounds=options.rounds_or(5),
+        fresh=False,
+        notes=(f"{ASKED} answers a round, of one registry, for one model; no child process, or the row fails.",),
+        targets=(Target(subject=warm_name, limit=0.001, comparison="value"),),
+    )
+
+
 PLANS = {
     "cold": Plan(make=cold, disk=20 * GB, needs_reference=False),
     "warm": Plan(make=warm, disk=GB),
@@ -162,6 +182,7 @@ PLANS = {
     "session": Plan(make=session, disk=GB),
     "growth": Plan(make=growth, disk=GB),
     "list": Plan(make=list_, disk=GB),
+    "resolve": Plan(make=resolve, disk=GB, needs_reference=False),
 }
 
 
