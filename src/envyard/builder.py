@@ -81,6 +81,7 @@ class Build:
         log = store.root / "logs" / f"{definition.kind}-{definition.key}-{self.generation}.log"
         self.work = replace(work, pass_fds=lock.descriptors, log=log)
         self.seconds: dict[str, float] = {}
+        self.verdict: Verdict | None = None  # what the probe of a profile said
 
     def create(self) -> None:
         """Abandon what a killed build left, name the new generation, and make the bare environment."""
@@ -123,7 +124,7 @@ class Build:
                     f"the requirements of `{self.definition.key}` were changed while its environment was built",
                     hint="run the same command again",
                 )
-            verdict = self._try_out()
+            self.verdict = self._try_out()
         self.work.cancellation.check()
         environment = Environment(
             generation=self.generation,
@@ -148,8 +149,8 @@ class Build:
             start=current_start(),
         )
         self.store.commit(environment)
-        if verdict is not None:
-            self._remember(environment, verdict)
+        if self.verdict is not None:
+            self._remember(environment, self.verdict)
         return environment
 
     def abandon(self) -> None:

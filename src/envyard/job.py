@@ -6,7 +6,7 @@ The only caller of `Build`. It starts where `check` found something to do; `sche
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from envyard.builder import Build, audit
@@ -17,6 +17,7 @@ from envyard.events import BuildReasons, Finished, Listener, Phase, PhaseStarted
 from envyard.fetch import fetch_lock
 from envyard.fingerprint import take_fingerprint
 from envyard.health import Grade, Health, check_health
+from envyard.history import Event, What, record
 from envyard.installers.base import ANCESTORS, Installer, NotCached, Work
 from envyard.installers.choose import choose_installer
 from envyard.interpreter import Interpreter, find_preferred
@@ -137,6 +138,9 @@ class Job:
         if self.done:
             return
         before = self.store.current(self.definition.kind, self.definition.key)
+        if self.locked:
+            generation = "" if before is None else before.generation
+            self._record(What.FAILED, self.health.grade, (error.message,), generation, {})
         self._finish(Action.FAILED, before, (), error)
 
     def close(self) -> None:
@@ -224,12 +228,22 @@ class Job:
         except EnvironmentIncomplete as error:
             self._start_over(error)
             environment = self._build.commit()
+        verdict = self._build.verdict
         self._build = None
         first = self.health.grade == Grade.MISSING
         self.store.point(environment, self.reasons)
+        what, reasons = What.BUILT if first else What.REBUILT, (*self.reasons, *(verdict.reasons if verdict else ()))
+        grade = verdict.grade if verdict else Grade.OK
+        self._record(what, grade, reasons, environment.generation, environment.seconds)
         self._publish(environment)
         self._forget_old()
         self._finish(Action.BUILT if first else Action.REBUILT, environment, self.reasons)
+
+    def _record(
+        self, what: What, grade: Grade, reasons: tuple[str, ...], generation: str, seconds: Mapping[str, float]
+    ) -> None:
+        event = Event(time=time.time(), what=what, grade=grade, reasons=reasons, generation=generation, seconds=seconds)
+        record(self.store, self.definition.kind, self.definition.key, event)
 
     def _publish(self, environment: Environment) -> None:
         self.lock.write_intent(phase=Phase.PUBLISH)

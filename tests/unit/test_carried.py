@@ -36,7 +36,12 @@ def test_the_record_of_the_wheel_is_complete_and_right(wheel: zipfile.ZipFile) -
 
 def test_the_wheel_holds_the_package_the_scripts_and_the_tools_and_no_byte_code(wheel: zipfile.ZipFile) -> None:
     names = set(wheel.namelist())
-    assert {"envyard/cli.py", "envyard/py.typed", "envyard/site_hook/_envyard.pth"} <= names
+    assert {
+        "envyard/cli.py",
+        "envyard/py.typed",
+        "envyard/site_hook/_envyard.pth",
+        "envyard/report/page/style.css",
+    } <= names
     assert {f"envyard/carried_files/{name}" for name in (*carried.SCRIPTS, "tools.txt")} <= names
     assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
 

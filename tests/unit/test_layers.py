@@ -64,6 +64,7 @@ LAYERS = {
         "builder",
         "fetch",
         "health",
+        "history",
         "installers",
         "probe",
         "publish",

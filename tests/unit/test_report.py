@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from envyard.commands.doctor import DoctorResult, Finding
+from envyard.commands.checks import Finding
+from envyard.commands.doctor import DoctorResult
 from envyard.commands.inspect import EnvironmentDetails, EnvironmentRow
 from envyard.commands.lock import LockOutcome, LockResult
 from envyard.commands.removal import Removal, RemovalResult

@@ -11,13 +11,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from envyard.builder import audit
+from envyard.commands.checks import (
+    Finding,
+    check_environment,
+    check_link,
+    check_lockfile,
+    check_pointer,
+    setup_command,
+)
 from envyard.commands.inspect import project_health
 from envyard.definition import Definition, Kind, project_definition
 from envyard.environment import Environment
-from envyard.errors import CommandFailed, EnvyardError, ExitCode, RequirementsUnreadable
+from envyard.errors import CommandFailed, EnvyardError, ExitCode
 from envyard.events import Finished, Listener, Phase, PhaseStarted, ignore
 from envyard.files import storage_errors
-from envyard.health import Grade
+from envyard.health import Grade, Health
+from envyard.history import Event, What, record_check
 from envyard.installers.base import Work
 from envyard.installers.uv import cache_device_warning, find_uv
 from envyard.interpreter import find_interpreter
@@ -25,24 +34,11 @@ from envyard.process import Cancellation
 from envyard.project import Project, Workspace
 from envyard.provision import Action, Options, ensure_all
 from envyard.publish import Published, published
-from envyard.requirements import load_text, lockfile_is_stale
-from envyard.store import PointerInvalid, Store
+from envyard.store import Store
 
 _AT_A_TIME = 4  # audits at a time; they wait for the disk
 _LITTLE_SPACE = 5 * 10**9  # bytes; one AI environment with a cold cache needs about as much
 _HEALED = ("environment", "link", "files", "pointer")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One check of one environment (`key` "" is the workspace itself). `fix` is the command to type, or ""."""
-
-    check: str
-    key: str
-    ok: bool
-    message: str
-    fix: str = ""
-    fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,20 +150,15 @@ def _examine(
     """Every check of one project, cheapest first; the files are looked at only in an environment that can start."""
     definition = project_definition(workspace, project)
     environment = store.current(Kind.PROJECT, project.key)
-    findings = [_check_lockfile(definition), _check_interpreter(definition), _check_pointer(store, project)]
     health = project_health(workspace, project, environment)
-    good, drifted = health.grade == Grade.OK, health.grade == Grade.DRIFTED
-    findings.append(
-        Finding(
-            check="environment",
-            key=project.key,
-            ok=good,
-            message=str(health.grade) if good else f"{health.grade}: {'; '.join(health.reasons)}",
-            fix="" if good else _setup(project.key, rebuild=drifted),
-        )
-    )
+    findings = [
+        check_lockfile(definition),
+        _check_interpreter(definition),
+        check_pointer(store, project.key),
+        check_environment(project.key, health),
+    ]
     if environment is not None:
-        findings.append(_check_link(store, definition, project.link, environment))
+        findings.append(check_link(store, definition, project.link, environment))
     damaged: list[str] = []
     if environment is not None and health.grade.usable:
         work = Work(key=project.key, listener=listener, cancellation=cancellation)
@@ -177,25 +168,29 @@ def _examine(
         started = time.monotonic()
         finding, damaged = _check_files(places, environment, work, deep)
         findings.append(finding)
+        record_finding(store, environment, health, finding, deep=deep)
         listener(Finished(key=project.key, action="checked", seconds=time.monotonic() - started))
+    elif environment is not None:
+        record_finding(store, environment, health, None, deep=deep)
+    drifted = health.grade == Grade.DRIFTED
     return _Examined(project=project, findings=tuple(findings), damaged=tuple(damaged), drifted=drifted)
 
 
-def _check_lockfile(definition: Definition) -> Finding:
-    key = definition.key
-    if definition.lockfile is None:
-        return Finding(check="lockfile", key=key, ok=True, message="none declared: installs what the index has today")
-    fix = f"invoke envs.lock {key}"
-    try:
-        load_text(definition.lockfile)
-    except FileNotFoundError:
-        return Finding(check="lockfile", key=key, ok=False, message=f"{definition.lockfile.name} is missing", fix=fix)
-    except RequirementsUnreadable as error:
-        return Finding(check="lockfile", key=key, ok=False, message=error.message, fix=fix)
-    if lockfile_is_stale(definition):
-        message = f"{definition.lockfile.name} is older than its requirements"
-        return Finding(check="lockfile", key=key, ok=False, message=message, fix=fix)
-    return Finding(check="lockfile", key=key, ok=True, message=f"{definition.lockfile.name} is up to date")
+def record_finding(
+    store: Store, environment: Environment, health: Health, files: Finding | None, *, deep: bool
+) -> None:
+    """Remember the health of an environment and of its files, if that is news. Missing files make it broken."""
+    grade, reasons = health.grade, health.reasons
+    if files is not None and not files.ok:
+        grade, reasons = Grade.BROKEN, (files.message, *reasons)
+    event = Event(
+        time=time.time(),
+        what=What.CHECKED_DEEP if deep and files is not None else What.CHECKED,
+        grade=grade,
+        reasons=reasons,
+        generation=environment.generation,
+    )
+    record_check(store, environment, event)
 
 
 def _check_interpreter(definition: Definition) -> Finding:
@@ -207,38 +202,15 @@ def _check_interpreter(definition: Definition) -> Finding:
     return Finding(check="interpreter", key=definition.key, ok=True, message=message)
 
 
-def _check_pointer(store: Store, project: Project) -> Finding:
-    key, fix = project.key, _setup(project.key)
-    try:
-        pointer = store.pointer(Kind.PROJECT, key)
-    except PointerInvalid as error:
-        return Finding(check="pointer", key=key, ok=False, message=str(error), fix=fix)
-    if pointer is not None and store.load(pointer.current) is None:
-        message = f"it leads to {pointer.current}, which is gone or has no sound commit file"
-        return Finding(check="pointer", key=key, ok=False, message=message, fix=fix)
-    return Finding(check="pointer", key=key, ok=True, message="readable")
-
-
-def _check_link(store: Store, definition: Definition, link: Path, environment: Environment) -> Finding:
-    state = published(store, link, environment, definition.publish)
-    words = {
-        Published.CURRENT: "leads to the environment",
-        Published.NOTHING: "is missing",
-        Published.OUTDATED: "leads to another generation, or to nothing",
-        Published.FOREIGN: "was not made by envyard",
-    }
-    ok = state == Published.CURRENT
-    fix = "" if ok else _setup(definition.key) + (" --yes" if state == Published.FOREIGN else "")
-    return Finding(check="link", key=definition.key, ok=ok, message=f"{link} {words[state]}", fix=fix)
-
-
 def _check_files(places: Sequence[Path], environment: Environment, work: Work, deep: bool) -> tuple[Finding, list[str]]:
     """The files of the generation, and of its copy where it is published as one; and the packages that are damaged."""
     key = work.key
     try:
         reports = [audit(path, path / environment.site_packages, work, deep=deep) for path in places]
     except CommandFailed as error:
-        return Finding(check="files", key=key, ok=False, message=error.message, fix=_setup(key, rebuild=True)), []
+        return Finding(
+            check="files", key=key, ok=False, message=error.message, fix=setup_command(key, rebuild=True)
+        ), []
     count = sum(report.problem_count for report in reports)
     if not count:
         how = "with its content" if deep else "with its size"
@@ -280,7 +252,3 @@ def _repair(
         else finding
         for finding in findings
     ]
-
-
-def _setup(key: str, *, rebuild: bool = False) -> str:
-    return f"invoke envs.setup {key}{' --rebuild' if rebuild else ''}"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 import time
 from dataclasses import replace
 
 from envyard.builder import audit
-from envyard.commands.doctor import DoctorResult, Finding
-from envyard.commands.shared import definition_of, failure_words, shared_health
+from envyard.commands.checks import Finding
+from envyard.commands.doctor import DoctorResult, record_finding
+from envyard.commands.shared import definition_of, old_finding, shared_findings, shared_health
 from envyard.definition import Kind, profile_definition
 from envyard.environment import Environment
 from envyard.errors import CommandFailed, EnvyardError
@@ -22,7 +21,7 @@ from envyard.platforms import this_platform
 from envyard.process import Cancellation
 from envyard.profilefile import load_profile
 from envyard.project import Workspace
-from envyard.records import load_failure, load_failures, load_models
+from envyard.records import load_failures
 from envyard.sharing import ensure_shared
 from envyard.store import Store
 
@@ -55,30 +54,13 @@ def doctor_models(
 def _examine(workspace: Workspace, store: Store, key: str, work: Work, deep: bool) -> list[Finding]:
     environment = store.current(Kind.PROFILE, key)
     health = shared_health(store, definition_of(workspace, key), environment)
-    good = health.grade == Grade.OK
-    again = "--update" if health.grade == Grade.STALE else "--retry"
-    findings = [
-        Finding(
-            check="environment",
-            key=key,
-            ok=good,
-            message=": ".join(filter(None, [str(health.grade), "; ".join(health.reasons)])),
-            fix="" if good else f"invoke envs.resolve --profile {key} {again}",
-        )
-    ]
+    first, *others = shared_findings(store, key, health)
+    files = None
     if environment is not None and health.grade.usable:
-        findings.append(_check_files(environment, work, deep))
-    failure = load_failure(store, key)
-    if failure is not None:
-        fix = f"invoke envs.resolve --profile {key} --retry"
-        findings.append(Finding(check="creation", key=key, ok=False, message=failure_words(failure), fix=fix))
-    for record in load_models(store):
-        if record.key == key and record.degraded_since:
-            hours = max(0.0, time.time() - record.degraded_since) / 3600
-            message = f"{record.model} has had less than it should for {hours:.1f} h: {record.reason}"
-            fix = f"invoke envs.resolve --model {shlex.quote(record.model)} --retry"
-            findings.append(Finding(check="model", key=key, ok=False, message=message, fix=fix))
-    return findings
+        files = _check_files(environment, work, deep)
+    if environment is not None:
+        record_finding(store, environment, health, files, deep=deep)
+    return [first, *([files] if files else []), *others]
 
 
 def _check_files(environment: Environment, work: Work, deep: bool) -> Finding:
@@ -131,17 +113,4 @@ def _repair(
 
 def _old_environments(workspace: Workspace) -> list[Finding]:
     """Old environments that cannot start, those without a model, and what the metadata get wrong."""
-    findings = []
-    for legacy in list_legacy(workspace.environments):
-        gone = os.path.isabs(legacy.model) and not os.path.exists(legacy.model)
-        message = legacy.problem or ("its model is gone" if gone else "") or "can be started"
-        if legacy.note and not legacy.problem:
-            message += f" ({legacy.note})"
-        fix = (
-            f"invoke envs.migrate --model {shlex.quote(legacy.model)}"
-            if legacy.problem and legacy.model and not gone
-            else ""
-        )
-        ok = not legacy.problem and not gone
-        findings.append(Finding(check="old", key=legacy.name, ok=ok, message=message, fix=fix))
-    return findings
+    return [old_finding(legacy) for legacy in list_legacy(workspace.environments)]

@@ -56,7 +56,7 @@ def list_environments(workspace: Workspace, projects: Sequence[Project]) -> tupl
     """A row for each project, in the order of the workspace, built or not."""
     store = Store(workspace.store)
     found = [(project, store.current(Kind.PROJECT, project.key)) for project in projects]
-    unique = disk_use(environment for _, environment in found if environment is not None).unique
+    unique = disk_use(current_environments(store)).unique
     return tuple(
         _row(store, workspace, project, environment, unique.get(environment.generation, 0) if environment else 0)
         for project, environment in found
@@ -82,6 +82,12 @@ def show_environment(workspace: Workspace, project: Project) -> EnvironmentDetai
     )
 
 
+def current_environments(store: Store) -> list[Environment]:
+    """What every env key has now. Among these is counted what an environment shares with no other."""
+    found = (store.load(pointer.current) for pointer in store.pointers())
+    return [environment for environment in found if environment is not None]
+
+
 def project_health(workspace: Workspace, project: Project, environment: Environment | None) -> Health:
     """The grade of a project's environment; a definition that cannot be read is a reason, not an exception."""
     try:
@@ -89,7 +95,8 @@ def project_health(workspace: Workspace, project: Project, environment: Environm
     except EnvyardError as error:
         health = check_health(environment, None)
         grade = Grade.STALE if health.grade == Grade.OK else health.grade
-        return Health(grade=grade, reasons=(error.message, *health.reasons))
+        # nobody knows what it asks for now, but what is there is not it
+        return Health(grade=grade, reasons=(error.message, *health.reasons), outdated=True)
 
 
 def _row(

@@ -12,6 +12,7 @@ from envyard.definition import Kind
 from envyard.environment import Environment
 from envyard.errors import LockTimeout
 from envyard.fetch import sweep_scratch
+from envyard.history import forget_history, load_history, remembered
 from envyard.locks import collect, in_use, read_holder
 from envyard.project import Workspace
 from envyard.publish import REPLACED, replaced_at, sweep_beside
@@ -57,6 +58,7 @@ def prune(
     migrated = prune_models(workspace, store, dry_run)
     if not dry_run:
         _forget_logs(store)
+        _forget_histories(store)
         _sweep_links(store, workspace)
         sweep_scratch(store)
         store.sweep()
@@ -189,3 +191,12 @@ def _forget_logs(store: Store) -> None:
         with contextlib.suppress(OSError):
             if store.load(generation) is None and log.stat().st_mtime < time.time() - _KEPT_DAYS * 86400:
                 log.unlink()
+
+
+def _forget_histories(store: Store) -> None:
+    """What failed for so long as a log is kept, and was never built after it or is gone since."""
+    for kind, key in remembered(store):
+        with contextlib.suppress(LockTimeout, OSError), locked_at_once(store, kind, key):
+            newest = max((event.time for event in load_history(store, kind, key)), default=0.0)
+            if not store.pointer_path(kind, key).exists() and newest < time.time() - _KEPT_DAYS * 86400:
+                forget_history(store, kind, key)

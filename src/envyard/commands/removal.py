@@ -10,6 +10,7 @@ from pathlib import Path
 from envyard.definition import Kind
 from envyard.environment import Environment
 from envyard.errors import EnvironmentInUse, EnvyardError, ExitCode, LockTimeout
+from envyard.history import forget_history
 from envyard.locks import ExclusiveLock, collect, in_use, read_holder
 from envyard.publish import withdraw
 from envyard.sizes import disk_use
@@ -97,5 +98,6 @@ def _remove(store: Store, kind: Kind, key: str, link: Path, *, dry_run: bool) ->
             return
         withdraw(store, link)
         store.remove_pointer(kind, key)
+        forget_history(store, kind, key)
         for environment in mine:
             collect(store, environment.generation)

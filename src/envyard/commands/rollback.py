@@ -12,7 +12,8 @@ from envyard.definition import Kind
 from envyard.environment import Environment
 from envyard.errors import CommandFailed, EnvironmentMissing
 from envyard.events import ignore
-from envyard.health import check_health
+from envyard.health import Grade, check_health
+from envyard.history import Event, What, record
 from envyard.installers.base import Work
 from envyard.process import Cancellation
 from envyard.project import Project, Workspace
@@ -56,6 +57,8 @@ def rollback(workspace: Workspace, project: Project) -> RollbackResult:
                 updated=time.time(),
             )
         )
+        done = Event(time=time.time(), what=What.ROLLED_BACK, grade=Grade.OK, generation=now.generation)
+        record(store, kind, key, done)
         publish(store, project.link, now, workspace.publish, replace_foreign=False)
         store.touch(kind, key)
     return RollbackResult(key=key, before=before, now=now)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from envyard.candidates import legacy_subject, lenient
+from envyard.commands.checks import Finding
+from envyard.commands.inspect import current_environments
 from envyard.definition import Definition, Kind, profile_definition
 from envyard.driver import driver_identity
 from envyard.environment import Environment
@@ -63,7 +66,7 @@ def list_model_environments(workspace: Workspace) -> tuple[ModelEnvironmentRow, 
         pointer.key: store.load(pointer.current) for pointer in store.pointers() if pointer.kind == Kind.PROFILE
     }
     keys = dict.fromkeys([*pointers, *(failure.key for failure in load_failures(store))])
-    unique = disk_use(store.committed()).unique
+    unique = disk_use(current_environments(store)).unique
     rows = [_shared_row(workspace, store, key, pointers.get(key), records, unique) for key in sorted(keys)]
     rows += [_old_row(store, legacy, records) for legacy in list_legacy(workspace.environments)]
     return tuple(rows)
@@ -94,6 +97,44 @@ def shared_health(store: Store, definition: Definition | None, environment: Envi
             return Health(grade=verdict.grade, reasons=(*verdict.reasons, *health.reasons))
     grade = Grade.STALE if note and health.grade == Grade.OK else health.grade
     return Health(grade=grade, reasons=(*note, *health.reasons), outdated=health.outdated)
+
+
+def shared_findings(store: Store, key: str, health: Health) -> list[Finding]:
+    """The grade of a shared environment, whether its creation failed, and which models have less than they should."""
+    good = health.grade == Grade.OK
+    again = "--update" if health.grade == Grade.STALE else "--retry"
+    findings = [
+        Finding(
+            check="environment",
+            key=key,
+            ok=good,
+            message=": ".join(filter(None, [str(health.grade), "; ".join(health.reasons)])),
+            fix="" if good else f"invoke envs.resolve --profile {key} {again}",
+        )
+    ]
+    failure = load_failure(store, key)
+    if failure is not None:
+        fix = f"invoke envs.resolve --profile {key} --retry"
+        findings.append(Finding(check="creation", key=key, ok=False, message=_failure_words(failure), fix=fix))
+    for record in load_models(store):
+        if record.key == key and record.degraded_since:
+            hours = max(0.0, time.time() - record.degraded_since) / 3600
+            message = f"{record.model} has had less than it should for {hours:.1f} h: {record.reason}"
+            fix = f"invoke envs.resolve --model {shlex.quote(record.model)} --retry"
+            findings.append(Finding(check="model", key=key, ok=False, message=message, fix=fix))
+    return findings
+
+
+def old_finding(legacy: LegacyEnvironment) -> Finding:
+    """Whether an old environment can start, has its model, and what its metadata get wrong."""
+    gone = os.path.isabs(legacy.model) and not os.path.exists(legacy.model)
+    message = legacy.problem or ("its model is gone" if gone else "") or "can be started"
+    if legacy.note and not legacy.problem:
+        message += f" ({legacy.note})"
+    lost = legacy.problem and legacy.model and not gone
+    fix = f"invoke envs.migrate --model {shlex.quote(legacy.model)}" if lost else ""
+    ok = not legacy.problem and not gone
+    return Finding(check="old", key=legacy.name, ok=ok, message=message, fix=fix)
 
 
 def _shared_row(
@@ -171,7 +212,7 @@ def _old_health(store: Store, legacy: LegacyEnvironment) -> tuple[Grade, tuple[s
     return verdict.grade, (*verdict.reasons, *note), verdict.version
 
 
-def failure_words(failure: Failure) -> str:
+def _failure_words(failure: Failure) -> str:
     """A creation that failed, with its age."""
     minutes = max(0.0, time.time() - failure.since) / 60
     age = f"{minutes:.0f} min ago" if minutes < 120 else f"{minutes / 60:.0f} h ago"

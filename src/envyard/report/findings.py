@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from envyard.commands.doctor import DoctorResult, Finding
+from envyard.commands.checks import Finding
+from envyard.commands.doctor import DoctorResult
 from envyard.commands.removal import RemovalResult
 from envyard.commands.rollback import RollbackResult
 from envyard.report.table import Column, table

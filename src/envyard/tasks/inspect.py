@@ -1,4 +1,5 @@
-"""Look at environments and use them: `envs.list`, `envs.show`, `envs.matrix`, `envs.doctor`, `envs.run`."""
+"""Look at environments and use them: `envs.list`, `envs.show`, `envs.matrix`, `envs.report`, `envs.doctor`,
+`envs.run`."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from invoke.context import Context
 
@@ -91,6 +93,38 @@ def matrix(_context: Context, names: Sequence[str] = (), json: bool = False) -> 
 
 
 @command(
+    html="Write a page for the browser to FILE; it needs no network.",
+    overwrite="Replace FILE also when envyard did not write it.",
+)
+def report(_context: Context, html: str = "", overwrite: bool = False, json: bool = False) -> int:
+    """Write one page about all environments, to look at or to pass on.
+
+    Health and what heals it, versions, disk use, build times, and what happened
+    to each environment. `--json` prints the same data. Nothing is changed.
+    """
+    from envyard.commands.overview import take_overview
+    from envyard.report.overview import overview_data, overview_line
+
+    if not html and not json:
+        hint = "write `invoke envs.report --html report.html`; on a terminal `invoke envs.list` shows the most of it"
+        raise UsageError("`envs.report` needs a file to write: `--html FILE`", hint=hint)
+    overview = take_overview(workspace_here())
+    path = Path(html).expanduser() if html else None
+    if path is not None:
+        from envyard.commands.page import save_page
+        from envyard.report.page import page_text
+
+        save_page(path, page_text(overview), overwrite=overwrite)
+    if json:
+        from envyard.report.data import as_json
+
+        write(as_json(overview_data(overview, path)))
+    elif path is not None:
+        write(overview_line(overview, path))
+    return 0
+
+
+@command(
     metavar="[NAME ...]",
     names="Projects, each by its key, title or path; none: all.",
     deep="Read every installed file and compare it with the checksum of its package.",
@@ -154,4 +188,4 @@ def after_dashes(remainder: str, argv: Sequence[str]) -> list[str]:
     return words if " ".join(words) == remainder else shlex.split(remainder)
 
 
-COMMANDS = (list_, show, matrix, doctor, run)
+COMMANDS = (list_, show, matrix, report, doctor, run)

@@ -47,6 +47,7 @@ _METAVARS = {
     "scripts": "NAME",
     "changed_since": "REF",
     "format": "github|gitlab|json",
+    "html": "FILE",
     "provider": "github|gitlab",
     "jobs": "N",
     "key": "KEY",
