@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
         return 1
     except OSError as error:
         hint = f"check that `{tools.STORE}` can be written, then run this again"
-        print(f"error: {error}\n\nhint: {hint}", file=sys.stderr)
+        print(f"error: the tool environment cannot be made: {error}\n\nhint: {hint}", file=sys.stderr)
         return 1
     if arguments[0] == "--tools-only":
         print(python)

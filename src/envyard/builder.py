@@ -225,7 +225,10 @@ class Build:
 
     def _check(self, report: AuditReport) -> None:
         if os.path.realpath(report.prefix) != os.path.realpath(self.path):
-            raise CommandFailed(f"the new python believes it is in {report.prefix}, not in {self.path}")
+            raise CommandFailed(
+                f"the new python believes it is in {report.prefix}, not in {self.path}",
+                hint="install its base interpreter again, or change `python` in workspace.toml",
+            )
         if report.problem_count:
             raise EnvironmentIncomplete(
                 f"the new environment of `{self.definition.key}` is not complete: "

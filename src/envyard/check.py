@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from envyard.definition import Definition, Kind
 from envyard.environment import Environment
 from envyard.errors import EnvyardError, LockfileStale
+from envyard.files import file_unusable
 from envyard.fingerprint import Fingerprint, take_fingerprint
 from envyard.health import Health, check_health
 from envyard.outcome import Action, Options, Outcome
@@ -34,7 +35,7 @@ def check(store: Store, definition: Definition, options: Options) -> Checked | O
     except EnvyardError as error:
         return _failed(store, definition, error, started)
     except (OSError, UnicodeDecodeError) as error:
-        return _failed(store, definition, EnvyardError(f"`{definition.key}`: {error}"), started)
+        return _failed(store, definition, file_unusable(definition.key, error), started)
 
 
 def current_environment(store: Store, kind: Kind, key: str, *, recover: bool = False) -> Environment | None:

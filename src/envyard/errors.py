@@ -102,7 +102,11 @@ class LockfileMissing(EnvyardError):
 
 
 class RequirementsUnreadable(EnvyardError):
-    """A requirement file or lockfile is missing, no file, or no text."""
+    """A requirement file or lockfile is missing, no file, or no text; or a `pyproject.toml` is no TOML."""
+
+
+class FileUnusable(EnvyardError):
+    """The operating system refuses a file or folder that envyard has to read or write."""
 
 
 class LockfileStale(EnvyardError):

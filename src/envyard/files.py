@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from envyard.errors import StoreUnusable
+from envyard.errors import FileUnusable, StoreUnusable
 
 TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}")  # what `replacing` makes
 
@@ -82,6 +82,16 @@ def storage_errors(path: Path) -> Iterator[None]:
             raise
         what, hint = known[error.errno]
         raise StoreUnusable(f"cannot write {error.filename or path}: {what}", hint=hint) from error
+
+
+def file_unusable(key: str, error: OSError | UnicodeDecodeError) -> FileUnusable:
+    """What the operating system said about a file, as the error of the work on `key`."""
+    said, place = str(error), ""
+    if isinstance(error, OSError):
+        said = (error.strerror or said)[:1].lower() + (error.strerror or said)[1:]
+        place = f": {os.fsdecode(error.filename)}" if error.filename else ""
+    hint = "look at that file or folder and its permissions, then run the same command again"
+    return FileUnusable(f"`{key}` stopped at a file or folder{place}: {said}", hint=hint)
 
 
 def _replace(source: Path, target: Path) -> None:

@@ -15,6 +15,7 @@ from envyard.environment import Environment
 from envyard.errors import Cancelled, CommandFailed, EnvironmentIncomplete, EnvyardError
 from envyard.events import BuildReasons, Finished, Listener, Phase, PhaseStarted, Warned
 from envyard.fetch import fetch_lock
+from envyard.files import file_unusable
 from envyard.fingerprint import take_fingerprint
 from envyard.health import Grade, Health, check_health
 from envyard.history import Event, What, record
@@ -25,7 +26,7 @@ from envyard.locks import ExclusiveLock, Holder
 from envyard.outcome import Action, Options, Outcome
 from envyard.process import Cancellation, environment_variable
 from envyard.publish import link_for_people, publish, refuse_foreign
-from envyard.requirements import load_text, parse_lockfile
+from envyard.requirements import load_text, parse_lockfile, refuse_invalid_toml
 from envyard.restart import remember_proof, unproven
 from envyard.retention import forget_old
 from envyard.store import Store
@@ -67,7 +68,7 @@ class Job:
         except EnvyardError as error:
             self.fail(error)
         except OSError as error:
-            self.fail(EnvyardError(f"`{self.definition.key}`: {error.strerror or error}: {error.filename or ''}"))
+            self.fail(file_unusable(self.definition.key, error))
 
     # --- steps
 
@@ -116,6 +117,7 @@ class Job:
             definition.preferred_python, definition.python, definition.python_key
         )
         self.installer: Installer = choose_installer(self.definition.installer, self.interpreter)
+        refuse_invalid_toml(definition)
         self._create()
         try:
             self._install(offline=True)

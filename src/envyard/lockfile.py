@@ -29,7 +29,16 @@ from envyard.installers.uv import Uv
 from envyard.interpreter import find_preferred
 from envyard.longpath import remove_tree
 from envyard.platforms import PLATFORMS, Platform, this_platform
-from envyard.requirements import INPUTS_PREFIX, Pin, canonical_name, inputs_digest, load_text, parse_lockfile, sources
+from envyard.requirements import (
+    INPUTS_PREFIX,
+    Pin,
+    canonical_name,
+    inputs_digest,
+    load_text,
+    parse_lockfile,
+    refuse_invalid_toml,
+    sources,
+)
 from envyard.store import Store
 
 _HASH = re.compile(r"sha(?:256:[0-9a-f]{64}|384:[0-9a-f]{96}|512:[0-9a-f]{128})")
@@ -97,7 +106,11 @@ def write_lockfile(
     """
     lockfile = definition.lockfile
     if lockfile is None:
-        raise EnvyardError(f"`{definition.key}` has no `lockfile` in workspace.toml")
+        raise EnvyardError(
+            f"`{definition.key}` has no `lockfile` in workspace.toml",
+            hint=f'add for example `lockfile = "requirements/{definition.key}.txt"` to its table',
+        )
+    refuse_invalid_toml(definition)
     minor = find_preferred(definition.preferred_python, definition.python, definition.python_key).minor
     digest = inputs_digest(definition)  # of the files as they are now; who changes them meanwhile locks again
     scratch = store.root / "cache" / f"{_SCRATCH}{os.urandom(4).hex()}"

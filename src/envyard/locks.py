@@ -112,7 +112,9 @@ class ExclusiveLock:
             if timeout is not None and waited > timeout:
                 raise LockTimeout(
                     f"`{self.key}` is still being built by another process after {waited:.0f} s",
-                    hint=f"it is process {holder.pid} on {holder.host}; its log: {holder.log}" if holder else "",
+                    hint=f"it is process {holder.pid} on {holder.host}; its log: {holder.log}"
+                    if holder
+                    else "wait until it is done, then try again",
                 )
             cancellation.wait(POLL_SECONDS)
 

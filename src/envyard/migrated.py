@@ -106,7 +106,10 @@ def delete(store: Store, one: PutAway) -> None:
     """Give up what was put away. Only what has the form of an old environment is ever deleted."""
     looks_old = os.path.lexists(one.place / ".venv") or os.path.lexists(one.place / METADATA)
     if not looks_old and not os.path.islink(one.place):
-        raise OutsideStore(f"refused to delete {one.place}: it does not look like an old environment")
+        raise OutsideStore(
+            f"refused to delete {one.place}: it does not look like an old environment",
+            hint="look at what it is, and remove it by hand",
+        )
     if one.place.parent == store.root / FOLDER:
         store.move_to_trash(one.place)
     else:

@@ -23,6 +23,7 @@ _DEEPEST_ADAPTER = 5  # adapters of adapters; more of them lead in a circle
 _LARGEST_FILE = 16_000_000  # bytes; a configuration is a few thousand
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9_][\w.-]{0,95}", re.ASCII)
 _METHODS = {"bitsandbytes": "bnb", "bnb": "bnb", "awq": "awq", "gptq": "gptq"}
+_NAME_ONE = "name the folder or file of a model, or a hub id such as `organisation/model`"
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".pth")
 
 
@@ -71,22 +72,19 @@ def read_model(name: str | Path, *, backend: str = "", quantization: str | None 
 def _find(name: str | Path) -> tuple[str, Path | None]:
     text = os.fspath(name)
     if not text.strip() or "\0" in text:
-        raise ModelNotFound("the name of the model is empty" if not text.strip() else "a path cannot hold a NUL")
+        raise ModelNotFound("the name of the model is empty, or holds a NUL character", hint=_NAME_ONE)
     path = os.path.expanduser(text)
     try:
         if os.path.exists(path):
             real = os.path.realpath(path)
             return real, Path(real)
     except (OSError, ValueError) as error:  # longer than any path may be, say
-        raise ModelNotFound(f"`{text[:80]}` is no path of a model: {error}") from error
+        raise ModelNotFound(f"`{text[:80]}` is no path of a model: {error}", hint=_NAME_ONE) from error
     if is_hub_id(text):
         return text, _in_hub_cache(text)
     if os.path.islink(path):
         raise ModelNotFound(f"`{path}` is a link that leads nowhere", hint="correct the link, or name another model")
-    raise ModelNotFound(
-        f"there is no model at `{text[:200]}`",
-        hint="name the folder or file of a model, or a hub id such as `organisation/model`",
-    )
+    raise ModelNotFound(f"there is no model at `{text[:200]}`", hint=_NAME_ONE)
 
 
 def _hub_reference(name: str) -> Path:

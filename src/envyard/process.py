@@ -22,6 +22,7 @@ from typing import Any
 from envyard.errors import Cancelled, CommandFailed
 from envyard.windows_process import KillGroup, windows_process_alive
 
+_PROGRAM = "check its name, and that it is installed"
 WINDOWS = sys.platform == "win32"
 
 # Variables of the caller that would change what a child python or installer does, each with its reason.
@@ -172,12 +173,13 @@ def run(
         with cancellation.watching(start) as child:
             returncode, stdout, lines = _communicate(child, on_line, timeout)
     except OSError as error:
-        raise CommandFailed(f"cannot start `{arguments[0]}`: {error.strerror or error}") from error
+        raise CommandFailed(f"cannot start `{arguments[0]}`: {error.strerror or error}", hint=_PROGRAM) from error
     if log is not None:
         _append_log(log, arguments, lines, returncode)
     cancellation.check()
     if returncode is None:
-        raise CommandFailed(f"`{_short(arguments)}` did not end within {timeout:g} seconds", details=lines[-5:])
+        problem = f"`{_short(arguments)}` did not end within {timeout:g} seconds"
+        raise CommandFailed(problem, details=lines[-5:], hint="run it by hand to see what it waits for")
     return Completed(returncode=returncode, stdout=stdout.decode("utf-8", "replace"), stderr="\n".join(lines))
 
 
@@ -202,7 +204,7 @@ def run_foreground(
             pass_fds=() if WINDOWS else tuple(pass_fds),
         )
     except OSError as error:
-        raise CommandFailed(f"cannot start `{arguments[0]}`: {error.strerror or error}") from error
+        raise CommandFailed(f"cannot start `{arguments[0]}`: {error.strerror or error}", hint=_PROGRAM) from error
     previous = None
     if threading.current_thread() is threading.main_thread():
         previous = signal.signal(signal.SIGTERM, lambda *_: child.terminate())

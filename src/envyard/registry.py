@@ -100,7 +100,9 @@ class EnvRegistry:
         """
         question = Question(model=os.fspath(model_path), profile=profile, backend=backend, quantization=quantization)
         if not question.model:
-            raise ModelNotFound("the name of the model is empty", hint="name its folder, or a hub id")
+            raise ModelNotFound(
+                "the name of the model is empty, or holds a NUL character", hint="name its folder, or a hub id"
+            )
         wishes = Wishes(build=build, wait=wait, retry=retry, update=update)
         return self._ask(question, wishes, listener, cancellation)
 

@@ -5,13 +5,15 @@ Only the forms that pip and uv write or read are handled, by line; resolving is 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from envyard.definition import Definition
 from envyard.errors import RequirementsUnreadable
@@ -20,6 +22,10 @@ INPUTS_PREFIX = "# envyard inputs: sha256 "
 
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)(\[[^\]]*\])?\s*==\s*([^\s;\\]+)\s*(?:;\s*([^\\]*?))?\s*\\?$")
 _INCLUDE = re.compile(r"^(?:-[rc]\s*=?\s*|--(?:requirement|constraint)[\s=]\s*)(\"[^\"]+\"|'[^']+'|\S+)")
+_LOCAL = re.compile(
+    r"^(?:-e|--editable)[\s=]*(?P<editable>[^\s;#]+)"
+    r"|^(?:[\w.-]+(?:\[[^\]]*\])?\s*@\s*)?(?:file:(?://)?)?(?P<path>[\w.-]*/[^\s;#]*|\.{1,2})(?=\s|;|#|$)"
+)
 _LOCAL_METADATA = ("pyproject.toml", "setup.py", "setup.cfg")
 
 
@@ -99,6 +105,42 @@ def load_text(path: Path) -> str:
         if data[:2] in (b"\xff\xfe", b"\xfe\xff"):  # `pip freeze > requirements.txt` in Windows PowerShell
             what = "is UTF-16, not UTF-8"
         raise RequirementsUnreadable(f"{path} {what}", hint="save the file as UTF-8") from error
+
+
+def load_toml(path: Path) -> dict[str, Any]:
+    """The tables of a `pyproject.toml`.
+
+    Raises `FileNotFoundError` for a file that is not there, `RequirementsUnreadable` for one that is no TOML.
+    """
+    try:
+        return tomllib.loads(load_text(path))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        problem = f"{path} is not valid TOML: {str(error)[:1].lower()}{str(error)[1:]}"
+        raise RequirementsUnreadable(problem, hint="correct the file, then run the same command again") from error
+
+
+def refuse_invalid_toml(definition: Definition) -> None:
+    """Raise `RequirementsUnreadable` for a `pyproject.toml` that is no TOML, of the project or of what it installs from
+    a folder. Installers tell the mistake but not in which file it is, and call it a failed build."""
+    files = requirement_files(definition.requirements)
+    suspects = [path for path in files if path.suffix == ".toml"]
+    folders = [] if definition.editable is None else [definition.editable]
+    for path, text in files.items():
+        if path.suffix not in (".toml", ".py", ".cfg"):
+            for named in local_paths(text.splitlines()):
+                folders += [path.parent / named, definition.root / named]
+    for path in [*suspects, *(folder / "pyproject.toml" for folder in folders)]:
+        with contextlib.suppress(OSError):  # whoever needs a file that is not there says so
+            load_toml(Path(os.path.normpath(path)))
+
+
+def local_paths(lines: Iterable[str]) -> Iterator[str]:
+    """What requirement lines install from a folder, as written: `-e ../Model`, `./Model`, `model @ file:../Model`."""
+    for line in lines:
+        match = _LOCAL.match(line.strip())
+        if match is not None:
+            named = match["editable"] or match["path"]
+            yield re.sub(r"\[[^\]]*\]$", "", named.removeprefix("file://").removeprefix("file:"))
 
 
 def requirement_files(files: Sequence[Path], *, lenient: bool = False) -> dict[Path, str]:
@@ -210,8 +252,8 @@ def _has_only_groups(path: Path) -> bool:
     if path.name != "pyproject.toml" or (path.parent / "setup.py").exists():
         return False
     try:
-        tables = tomllib.loads(load_text(path))
-    except (OSError, ValueError, RecursionError, RequirementsUnreadable):
+        tables = load_toml(path)
+    except (OSError, RequirementsUnreadable):
         return False  # whoever is given the file says what is wrong with it
     return "dependency-groups" in tables and not {"project", "build-system"} & tables.keys()
 

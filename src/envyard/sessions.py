@@ -24,6 +24,7 @@ import nox
 import nox.command
 
 from envyard.errors import Cancelled, EnvironmentMissing, EnvyardError
+from envyard.files import file_unusable
 from envyard.process import environment_variable
 from envyard.project import Project, Workspace
 from envyard.workspace import load_workspace
@@ -229,7 +230,7 @@ def _expected_errors(session: nox.Session, project: Project) -> Iterator[None]:
     except EnvyardError as error:
         session.error(str(error))
     except OSError as error:
-        session.error(f"`{project.key}`: {error.strerror or error}: {error.filename or ''}")
+        session.error(str(file_unusable(project.key, error)))
     except ModuleNotFoundError as error:
         _report_missing_module(session, error)
 

@@ -32,6 +32,7 @@ from envyard.longpath import remove_tree
 _FOLDERS = ("g", "pointers", "locks", "leases", "logs", "trash", "cache")
 _GENERATION = re.compile(r"[0-9a-f]{8}")
 _LEFT_BEHIND_SECONDS = 600.0  # a temporary file lives for moments; after so long whoever made it was killed
+_BUG = "that is a bug of envyard: report it, with the command that you typed"
 PROCESSES_LOCK = "processes.lock"  # shared by every python that runs in the generation, see site_hook/
 KEEP_PREVIOUS = 1  # generations kept for `envs.rollback` besides the current one
 
@@ -250,7 +251,7 @@ class Store:
         """
         folders = (self.generations, self.root / "leases", self.root / "cache")
         if path.parent not in folders or path.name in ("", ".", ".."):
-            raise OutsideStore(f"refused to delete {path}: it does not belong to the store {self.root}")
+            raise OutsideStore(f"refused to delete {path}: it does not belong to the store {self.root}", hint=_BUG)
         _refuse_link(path.parent)
         return self.move_to_trash(path)
 

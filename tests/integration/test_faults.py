@@ -689,7 +689,6 @@ def test_a_source_distribution_that_cannot_be_built_is_named(
 
 
 BROKEN_PACKAGING = {
-    "not TOML": ("pyproject.toml", "[project\nname = \n"),
     "a backend that raises": ("in_tree_backend.py", "raise RuntimeError('no such plug-in')\n"),
     "a backend that exits": ("in_tree_backend.py", "raise SystemExit(7)\n"),
 }
@@ -710,3 +709,28 @@ def test_a_project_with_broken_packaging_fails_with_one_line_and_keeps_its_envir
     assert "Traceback" not in str(error)
     assert engine.sound("alpha") == {"alpha": "0.1.0", "demo": "1.0"}
     assert engine.leftovers() == []
+
+
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+@pytest.mark.parametrize("way", ["editable", "requirements", "a folder beside it"])
+def test_a_pyproject_that_is_no_toml_is_named_with_its_mistake(
+    workspace_kit: MakeWorkspace, way: str, installer: str
+) -> None:
+    text = '[project]\nname = "x"\ndependencies = [demo]\n'
+    plans = {
+        "editable": ProjectPlan(editable=True, requirements=["demo==1.0"]),
+        "requirements": ProjectPlan(locked=False, settings={"requirements": ["projects/alpha/pyproject.toml"]}),
+        "a folder beside it": ProjectPlan(
+            locked=False,
+            files={"requirements.txt": "-e ../beta\n"},
+            settings={"requirements": ["projects/alpha/requirements.txt"]},
+        ),
+    }
+    kit = workspace_kit({"alpha": plans[way], "beta": []}, settings={"installer": installer})
+    file = kit.project("beta" if way == "a folder beside it" else "alpha") / "pyproject.toml"
+    file.write_text(text, encoding="utf-8")
+
+    error = Engine(kit).failure("alpha")
+
+    assert isinstance(error, RequirementsUnreadable)
+    assert clear(error).message == f"{file} is not valid TOML: invalid value (at line 3, column 17)"

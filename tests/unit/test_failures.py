@@ -99,6 +99,10 @@ UV: Mapping[str, tuple[str, str]] = {
         "error: No solution found when resolving dependencies\n  cause: Because you require a==1 and a==2, we can\n",
         "cannot be installed together",
     ),
+    "not TOML": (
+        "error: Failed to parse: /x/pyproject.toml\n  cause: TOML parse error at line 1, column 8\n  1 | [tool.x\n",
+        "a file that the installation of `alpha` reads is not valid TOML",
+    ),
     "anything else": ("error: the sky is falling\n", "installing `alpha` failed (uv exit code 2)"),
     "nothing": ("", "installing `alpha` failed (uv exit code 2)"),
 }
@@ -162,6 +166,7 @@ PIP: Mapping[str, tuple[str, str]] = {
         "building `source`",
     ),
     "broken folder": ("ERROR: Failed to build 'file:///x/y'\n", "building a package from its source for `alpha`"),
+    "not TOML": ("ERROR: Exception:\ntomllib.TOMLDecodeError: Invalid value\n", "is not valid TOML"),
     "no requirement": ("ERROR: Invalid requirement: 'demo ==== 1'\n", "is not understood"),
     "full disk": (
         "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n",

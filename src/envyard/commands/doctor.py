@@ -215,7 +215,7 @@ def _check_files(places: Sequence[Path], environment: Environment, work: Work, d
     if not count:
         how = "with its content" if deep else "with its size"
         files = sum(report.files for report in reports)
-        return Finding(check="files", key=key, ok=True, message=f"all {files} files are there {how}"), []
+        return Finding(check="files", key=key, ok=True, message=f"all {files} files are there, each {how}"), []
     problems = [problem for report in reports for problem in report.problems]
     examples = "; ".join(f"{file} {what}" for _name, file, what in problems[:3])
     packages = {package for report in reports for package in report.damaged}

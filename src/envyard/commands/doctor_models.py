@@ -75,7 +75,7 @@ def _check_files(environment: Environment, work: Work, deep: bool) -> Finding:
         work.tell(Finished(key=key, action="checked", seconds=time.monotonic() - started))
     if not report.problem_count:
         how = "with its content" if deep else "with its size"
-        return Finding(check="files", key=key, ok=True, message=f"all {report.files} files are there {how}")
+        return Finding(check="files", key=key, ok=True, message=f"all {report.files} files are there, each {how}")
     examples = "; ".join(f"{file} {what}" for _name, file, what in report.problems[:3])
     message = f"{report.problem_count} files are missing or changed: {examples}"
     return Finding(check="files", key=key, ok=False, message=message, fix="invoke envs.doctor --fix")

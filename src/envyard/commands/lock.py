@@ -11,6 +11,7 @@ from pathlib import Path
 from envyard.definition import Definition, profile_definition, project_definition
 from envyard.errors import Cancelled, EnvyardError, ExitCode, RequirementsUnreadable
 from envyard.events import Finished, Listener, Phase, PhaseStarted, ignore
+from envyard.files import file_unusable
 from envyard.installers.base import Work
 from envyard.installers.uv import Uv, find_uv
 from envyard.lockfile import Renewal, write_lockfile
@@ -139,7 +140,7 @@ def _lock_one(
     except EnvyardError as problem:
         error = problem
     except OSError as problem:
-        error = EnvyardError(f"`{definition.key}`: {problem.strerror or problem}: {problem.filename or ''}")
+        error = file_unusable(definition.key, problem)
     seconds = time.monotonic() - started
     action = "failed" if error else "locked" if changed else "kept"
     listener(Finished(key=definition.key, action=action, seconds=seconds, message=error.message if error else ""))

@@ -20,6 +20,7 @@ class Cause(Enum):
     NO_ACCESS = auto()
     UNREACHABLE = auto()
     UNREADABLE = auto()
+    NOT_TOML = auto()
     BUILD = auto()
     OFFLINE = auto()
     NOT_FOUND = auto()
@@ -115,6 +116,14 @@ def _unreadable(work: Work, lines: list[str]) -> EnvyardError:
     )
 
 
+def _not_toml(work: Work, lines: list[str]) -> EnvyardError:
+    return InstallFailed(
+        f"a file that the installation of `{work.key}` reads is not valid TOML",
+        details=lines[:8],
+        hint=f"correct it; {_log(work)}".removesuffix("; "),
+    )
+
+
 def _build(work: Work, lines: list[str]) -> EnvyardError:
     found = re.search(
         r"(?:[Ff]ailed to build|Failed building \w+ for) [`']?(?!file:)([A-Za-z0-9][\w.-]*)", "\n".join(lines)
@@ -163,6 +172,7 @@ _ERRORS: Mapping[Cause, Callable[[Work, list[str]], EnvyardError]] = {
     Cause.NO_ACCESS: _no_access,
     Cause.UNREACHABLE: _unreachable,
     Cause.UNREADABLE: _unreadable,
+    Cause.NOT_TOML: _not_toml,
     Cause.BUILD: _build,
     Cause.OFFLINE: _offline,
     Cause.NOT_FOUND: _not_found,

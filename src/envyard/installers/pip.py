@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import sys
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from envyard.installers.base import FetchPlan, NotCached, Plan, Work, progress_e
 from envyard.installers.bridge import pip_options
 from envyard.installers.failures import Cause, explain
 from envyard.process import child_environment
-from envyard.requirements import canonical_name, load_text
+from envyard.requirements import canonical_name, load_toml
 from envyard.wheelfile import WheelFile
 
 _WORDS = {
@@ -32,9 +31,10 @@ _WORDS = {
         r"|connection-failed|incomplete-download|HTTP error \d|\d Client Error|\d Server Error"
     ),
     Cause.UNREADABLE: re.compile(r"Invalid requirement|Could not open requirements file|Unsupported hash|hash name"),
+    Cause.NOT_TOML: re.compile(r"TOMLDecodeError|Invalid TOML"),
     Cause.BUILD: re.compile(
         r"metadata-generation-failed|subprocess-exited-with-error|failed-wheel-build|Failed to build"
-        r"|does not appear to be a Python project|invalid-pyproject|TOMLDecodeError|Invalid (?:TOML|pyproject)"
+        r"|does not appear to be a Python project|invalid-pyproject|Invalid pyproject"
     ),
     Cause.NOT_FOUND: re.compile(r"No matching distribution found"),
     Cause.CONFLICT: re.compile(r"ResolutionImpossible|conflicting dependencies"),
@@ -140,10 +140,7 @@ def _unlocked_requirements(plan: Plan) -> list[str]:
 
 def _pyproject_requirements(path: Path, extras: tuple[str, ...], groups: tuple[str, ...]) -> list[str]:
     """The static dependencies of a `pyproject.toml`; pip has no option for them."""
-    try:
-        data = tomllib.loads(load_text(path))
-    except tomllib.TOMLDecodeError as error:
-        raise InstallFailed(f"{path} is not valid TOML: {error}", hint=_CORRECT) from error
+    data = load_toml(path)
     project = data.get("project", {})
     if "dependencies" in project.get("dynamic", []):
         raise InstallFailed(

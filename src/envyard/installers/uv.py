@@ -37,6 +37,7 @@ _WORDS = {
         re.IGNORECASE,
     ),
     Cause.UNREADABLE: re.compile(r"Couldn't parse requirement|Unexpected '|Unsupported requirement|(?:ed|id) hash"),
+    Cause.NOT_TOML: re.compile(r"TOML parse error"),
     Cause.BUILD: re.compile(
         r"Failed to build|build backend returned|metadata from built wheel|Invalid `pyproject.toml`"
     ),

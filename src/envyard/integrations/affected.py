@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import envyard
 from envyard.project import Project, Workspace
-from envyard.requirements import requirement_files
+from envyard.requirements import local_paths, requirement_files
 
 SUITE_FILES = (
     "workspace.toml",
@@ -31,10 +31,6 @@ SUITE_FILES = (
 
 # Files that pytest and other tools read for all tests below them.
 _TEST_SETTINGS = {"conftest.py", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg"}
-_LOCAL = re.compile(
-    r"^(?:-e|--editable)[\s=]*(?P<editable>[^\s;#]+)"
-    r"|^(?:[\w.-]+(?:\[[^\]]*\])?\s*@\s*)?(?:file:(?://)?)?(?P<path>[\w.-]*/[^\s;#]*|\.{1,2})(?=\s|;|#|$)"
-)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SHOWN = 3  # names of files in one reason
 
@@ -131,24 +127,16 @@ def _is_in(name: str, places: Sequence[str]) -> bool:
 
 def _local_installs(workspace: Workspace, project: Project) -> Iterator[Path]:
     """Folders that the requirements install from: `-e ../Model`, `./Model`, `model @ file:../Model`, uv's sources."""
-    for named in _paths_in_lines(project.test_requirements):
+    for named in local_paths(project.test_requirements):
         yield workspace.root / named
     for path in [*_requirement_paths(project), *([project.path / "pyproject.toml"] if project.editable else [])]:
         try:
             text = path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError):
             continue
-        for named in _paths_in_toml(text) if path.suffix == ".toml" else _paths_in_lines(text.splitlines()):
+        for named in _paths_in_toml(text) if path.suffix == ".toml" else local_paths(text.splitlines()):
             for below in (path.parent, workspace.root):  # pip counts from the current folder, people from the file
                 yield below / named
-
-
-def _paths_in_lines(lines: Iterable[str]) -> Iterator[str]:
-    for line in lines:
-        match = _LOCAL.match(line.strip())
-        if match is not None:
-            named = match["editable"] or match["path"]
-            yield re.sub(r"\[[^\]]*\]$", "", named.removeprefix("file://").removeprefix("file:"))
 
 
 def _paths_in_toml(text: str) -> Iterator[str]:
@@ -158,7 +146,7 @@ def _paths_in_toml(text: str) -> Iterator[str]:
         return
     project, tool = _table(data, "project"), _table(data, "tool")
     lines = [*_texts(project.get("dependencies")), *_groups(_table(project, "optional-dependencies"))]
-    yield from _paths_in_lines([*lines, *_groups(_table(data, "dependency-groups"))])
+    yield from local_paths([*lines, *_groups(_table(data, "dependency-groups"))])
     for source in _table(_table(tool, "uv"), "sources").values():
         for one in source if isinstance(source, list) else [source]:
             if isinstance(one, dict) and isinstance(one.get("path"), str):

@@ -180,7 +180,9 @@ def _run(direnv: Direnv, word: str, file: Path) -> None:
     done = run([direnv.program, word, file], cwd=file.parent, timeout=20)
     if done.returncode != 0:
         raise CommandFailed(
-            f"`direnv {word}` of `{file}` ended with {done.returncode}", details=done.stderr.splitlines()[-5:]
+            f"`direnv {word}` of `{file}` ended with {done.returncode}",
+            details=done.stderr.splitlines()[-5:],
+            hint=f"run `direnv {word}` in that folder by hand",
         )
 
 

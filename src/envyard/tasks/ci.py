@@ -65,8 +65,9 @@ def workflow(_context: Context, provider: str = "", check: bool = False, stdout:
 
 def _one_of(option: str, value: str, known: tuple[str, ...]) -> None:
     if value not in known:
-        problem = f"`--{option} {value}` is unknown" if value else f"`--{option}` is missing"
-        raise UsageError(problem, hint=f"write `--{option} {'`, `'.join(known)}`".replace("`, `", f"` or `--{option} "))
+        problem = "is unknown" if value else "is missing"
+        hint = "write " + " or ".join(f"`--{option} {one}`" for one in known)
+        raise UsageError(f"`{f'--{option} {value}'.rstrip()}` {problem}", hint=hint)
 
 
 COMMANDS = (matrix, workflow)
