@@ -157,5 +157,7 @@ def _same_device(folder: Path, other: Path) -> bool:
         return os.lstat(folder).st_dev == os.stat(other).st_dev
     except OSError as error:
         if error.errno == errno.ENOENT:
-            raise StoreUnusable(f"{folder} is gone", hint="nothing is left to migrate there") from error
+            raise StoreUnusable(
+                f"the old environment {folder} is gone", hint="nothing is left to migrate there"
+            ) from error
         raise

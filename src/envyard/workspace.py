@@ -195,8 +195,10 @@ def _unknown(what: str, names: Sequence[str], workspace: Workspace, guess: Calla
     shortened = known if len(known) <= 40 else [*known[:40], f"and {len(known) - 40} more"]
     details.append(f"known {what}s: {', '.join(shortened) or 'none'}")
     called = ", ".join(shown(name) for name in names)
+    sort = "tag" if what == "tag" else "project"
+    plural = "" if len(names) == 1 else "s"
     return UnknownEnvironment(
-        f"no {what if len(names) == 1 else f'{what}s'} {called} in `{workspace.file}`",
+        f"no {sort}{plural} {called} in `{workspace.file}`",
         hint=f"name a known {what}, or none for all projects",
         details=details,
     )

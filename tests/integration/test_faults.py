@@ -522,6 +522,18 @@ def test_a_conflict_names_the_packages(workspace_kit: MakeWorkspace) -> None:
     assert engine.leftovers() == []
 
 
+def test_a_narrow_terminal_does_not_break_the_words_of_uv(
+    workspace_kit: MakeWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    engine = Engine(workspace_kit({"alpha": ProjectPlan(requirements=["demo==9.9"], locked=False)}))
+
+    error = engine.failure("alpha")
+
+    assert "has nothing that satisfies" in error.message
+    assert any("there is no version of demo==9.9" in line for line in error.details)
+
+
 @pytest.mark.parametrize("line", ["nosuch", "demo==9.9", "demo>=7"], ids=["no project", "no version", "no newer"])
 def test_what_the_index_does_not_have_is_called_so(workspace_kit: MakeWorkspace, line: str) -> None:
     engine = Engine(workspace_kit({"alpha": ProjectPlan(requirements=["demo==1.0"], locked=False)}))

@@ -52,7 +52,7 @@ def add_project(root: Path, folder: Path) -> ProjectChange:
     """
     declared = read_declared(root)
     if declared is None:
-        raise WorkspaceNotFound(f"no `{WORKSPACE_FILE}` in `{root}`", hint="run `envyard init` first")
+        raise WorkspaceNotFound(f"there is no `workspace.toml` in `{root}`", hint="run `envyard init` first")
     path = os.path.relpath(folder, root).replace(os.sep, "/")
     for key, known in declared.paths.items():
         if known.casefold() == path.casefold():

@@ -186,7 +186,9 @@ class Uv:
         indexes: Sequence[str] = (),
     ) -> Completed:
         caller = os_environment()
-        environment = {**variables, **child_environment({**uv_variables(caller), "NO_COLOR": "1"})}
+        # a narrow COLUMNS would break its sentences and paths in two
+        own = {**uv_variables(caller), "NO_COLOR": "1", "COLUMNS": "1000"}
+        environment = {**variables, **child_environment(own)}
         if plan is not None:
             # pip's own wheel is found here; together with the user's folders, which an option would replace
             # (an address, since a `#` or a comma in a path means something else there)

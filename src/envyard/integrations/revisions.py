@@ -8,6 +8,8 @@ from pathlib import Path
 from envyard.errors import CommandFailed, EnvyardError, UsageError
 from envyard.process import Completed, run
 
+_DEEPEN = "run `git fetch --unshallow`; in CI set `fetch-depth: 0` (GitHub) or `GIT_DEPTH: 0` (GitLab)"
+_BY_HAND = "run that `git` command by hand in the workspace"
 _SECONDS = 120.0  # for one question, on a monorepo with a cold disk
 
 
@@ -62,7 +64,7 @@ def _commit(folder: Path, since: str) -> str:
     if said.returncode == 0:
         return said.stdout.strip()
     if _is_shallow(folder):
-        raise _shallow(f"`{since}` is not in this clone, which is shallow")
+        raise HistoryUnknown(f"`{since}` is not in this clone, which is shallow", hint=_DEEPEN)
     known = _git(folder, "for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/remotes", "refs/tags")
     names = known.stdout.split()
     raise HistoryUnknown(
@@ -79,7 +81,7 @@ def _common_ancestor(folder: Path, since: str, commit: str) -> str:
     if said.returncode == 0:
         return said.stdout.split()[0]
     if _is_shallow(folder):
-        raise _shallow(f"where this branch left `{since}` is not in this clone, which is shallow")
+        raise HistoryUnknown(f"where this branch left `{since}` is not in this clone, which is shallow", hint=_DEEPEN)
     raise HistoryUnknown(
         f"`{since}` and the commit that is checked out have no history in common", hint="name another commit"
     )
@@ -89,16 +91,11 @@ def _is_shallow(folder: Path) -> bool:
     return _git(folder, "rev-parse", "--is-shallow-repository").stdout.strip() == "true"
 
 
-def _shallow(problem: str) -> HistoryUnknown:
-    return HistoryUnknown(
-        problem, hint="run `git fetch --unshallow`; in CI set `fetch-depth: 0` (GitHub) or `GIT_DEPTH: 0` (GitLab)"
-    )
-
-
 def _lines(folder: Path, *arguments: str) -> list[str]:
     said = _git(folder, *arguments)
     if said.returncode != 0:
-        raise HistoryUnknown(f"`git {arguments[0]}` failed", details=said.stderr.splitlines()[-5:])
+        problem = f"git cannot tell what changed: `git {arguments[0]}` failed"
+        raise HistoryUnknown(problem, hint=_BY_HAND, details=said.stderr.splitlines()[-5:])
     return [name for name in said.stdout.split("\0") if name]
 
 
@@ -106,4 +103,4 @@ def _git(folder: Path, *arguments: str) -> Completed:
     try:
         return run(["git", *arguments], cwd=folder, timeout=_SECONDS)
     except CommandFailed as error:
-        raise HistoryUnknown(error.message, details=error.details) from error
+        raise HistoryUnknown(error.message, hint=_BY_HAND, details=error.details) from error
