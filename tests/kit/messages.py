@@ -32,7 +32,7 @@ class Text:
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        return re.compile(".+".join(map(re.escape, self.template.split(HOLE))), re.DOTALL)
+        return re.compile(".*".join(map(re.escape, self.template.split(HOLE))), re.DOTALL)
 
     @property
     def words(self) -> list[str]:
@@ -77,13 +77,20 @@ def messages() -> tuple[Text, ...]:
     for path in sorted(SCRIPTS.glob("*.*")):
         if path.suffix in (".sh", ".bat", ".ps1"):
             found += [Text(text, path.relative_to(ROOT).as_posix()) for text in _script_errors(path)]
-    return tuple(dict.fromkeys(found))
+    return tuple(text for text in dict.fromkeys(found) if text.template.strip(HOLE))
 
 
 @cache
 def hints() -> tuple[Text, ...]:
-    """Every hint of the library."""
-    return tuple(dict.fromkeys(text for one in raised() for text in one.hints))
+    """Every hint: those that errors are made with, and every other text that may be one."""
+    found = [text for one in raised() for text in one.hints]
+    for path, tree in [*_modules(SOURCE), *_modules(SCRIPTS)]:
+        for scope, node in _outermost_texts(tree):
+            told = [text.rpartition("hint: ")[2].strip() for text in _texts(node, scope, tree) or []]
+            found += [Text(text, path.relative_to(ROOT).as_posix()) for text in told if " " in text]
+    for path in sorted(SCRIPTS.glob("*.sh")):
+        found += [Text(text, path.name) for text in re.findall(r"^hint: (.*)$", path.read_text("utf-8"), re.MULTILINE)]
+    return tuple(text for text in dict.fromkeys(found) if sum(map(str.isalpha, text.template)) > 8)
 
 
 def texts_in(module: str, function: str) -> tuple[Text, ...]:
