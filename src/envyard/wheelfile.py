@@ -65,7 +65,8 @@ def located(text: str, folder: Path) -> list[WheelFile]:
                 found.append(WheelFile(package=package["name"], version=package.get("version", ""), place=place))
         return found
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InstallFailed("the installer's list of files was not understood") from error
+        hint = "please report it, with what `uv --version` says"
+        raise InstallFailed("the installer's list of files was not understood", hint=hint) from error
 
 
 def installed_names(wheel: WheelFile, names: tuple[str, ...], site_packages: str) -> Iterator[str]:

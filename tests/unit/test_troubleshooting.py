@@ -46,7 +46,7 @@ def unlike(texts: tuple[Text, ...], examples: list[str]) -> list[str]:
 
 
 def test_every_error_message_has_an_entry() -> None:
-    assert messages.not_matched(messages.messages(), shown()) == []
+    assert messages.not_matched(messages.messages(), shown()) == [], "write an entry in docs/troubleshooting.md"
 
 
 def test_no_entry_is_about_a_message_that_the_program_does_not_have() -> None:
