@@ -5,7 +5,6 @@ Only the forms that pip and uv write or read are handled, by line; resolving is 
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import re
@@ -130,7 +129,7 @@ def refuse_invalid_toml(definition: Definition) -> None:
             for named in local_paths(text.splitlines()):
                 folders += [path.parent / named, definition.root / named]
     for path in [*suspects, *(folder / "pyproject.toml" for folder in folders)]:
-        with contextlib.suppress(OSError):  # whoever needs a file that is not there says so
+        if path.is_file():  # whoever needs one that is not there says so
             load_toml(Path(os.path.normpath(path)))
 
 
