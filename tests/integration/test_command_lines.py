@@ -10,9 +10,12 @@ A failure names the line. Correct the document; or, where a command line cannot 
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -22,6 +25,7 @@ from kit.index import LocalIndex
 from kit.shell import Shell, difference
 
 from envyard.platforms import this_platform
+from envyard.tasks import namespace
 
 pytestmark = pytest.mark.skipif(this_platform() != "linux-x86_64", reason="the documents show what Linux prints")
 
@@ -107,3 +111,85 @@ def test_the_commands_of_a_document_do_what_it_says(
         if not block.remarks.not_tested and (not needs or shutil.which(needs, path=os.environ["PATH"])):
             wrong += reader.problems(block)
     assert not wrong, "\n\n".join([f"{len(wrong)} command lines are wrong", *wrong, __doc__.rpartition("\n\n")[2]])
+
+
+# --- what programs read
+
+JSON = {
+    "projects.list": "",
+    "envs.setup-all": "--only model --only config-load --upgrade --direnv",
+    "envs.setup": "model --rebuild",
+    "envs.update-all": "--dry-run",
+    "envs.lock": "model",
+    "envs.list": "",
+    "envs.show": "model",
+    "envs.matrix": "",
+    "envs.doctor": "model",
+    "envs.rollback": "model",
+    "envs.resolve": "--model models/llama",
+    "envs.migrate": "--all",
+    "envs.clean": "config-load --dry-run",
+    "envs.prune": "--dry-run",
+    "ci.matrix": "--format json",
+    "direnv.setup": "",
+    "direnv.status": "",
+    "profiles.list": "",
+    "profiles.show": "torch-cpu-transformers",
+    "profiles.detect": "",
+    "profiles.import": "hardware/ampere.json --key torch-cu118-transformers --relax --overwrite",
+}
+"""Command -> arguments, in an order in which they work in one workspace."""
+
+ALSO = {
+    "envs.setup-all": ("envs.lock", "direnv.setup"),
+    "envs.setup": ("envs.setup-all",),
+    "envs.update-all": ("envs.setup-all", "envs.lock"),
+    "envs.show": ("envs.list",),
+    "envs.prune": ("envs.clean",),
+    "profiles.list": ("profiles.detect", "profiles.show"),
+}
+"""Command -> the chapters that the chapter of a command refers to for its JSON."""
+
+# Their keys are names of packages and variables, or on a page of their own, or described with `previous`.
+NOT_FOLLOWED = {"packages", "versions", "variables", "environment", "metadata", "serves", "health"}
+
+
+def test_the_json_of_each_command_is_described(tmp_path: Path, index: LocalIndex, cache: Path) -> None:
+    """Every key of every object is named in the chapter of the command in docs/commands.md, or in one it refers to."""
+    page = (reference.ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    chapters = {chapter.partition("\n")[0]: chapter for chapter in page.split("\n## ")}
+    root, programs = tmp_path / "monorepo", tmp_path / "bin"
+    reference.make_programs(programs)
+    reference.make_reference(root, index)
+    shell = Shell(root, {**reference.variables(index, programs, cache), "ENVYARD_HARDWARE": "cpu"})
+    missing = []
+    with closing(shell):
+        assert shell.run("make-old-environment models/older")[0] == 0
+        for name, arguments in JSON.items():
+            option = "" if "--format json" in arguments else "--json"
+            code, printed = shell.run(f"envyard {name} {arguments} {option} 2>{tmp_path}/errors")
+            assert code == 0, f"{name}: {(tmp_path / 'errors').read_text()}"
+            described = "".join(chapters[each] for each in (name, *ALSO.get(name, ())))
+            words = set(re.findall(r"\w+", described))
+            missing += [f"{name}: {key}" for key in dict.fromkeys(_keys(json.loads(printed))) if key not in words]
+    assert missing == [], "describe them in docs/commands.md"
+
+
+def test_every_command_with_json_is_looked_at() -> None:
+    """But for those whose JSON is that of another one: an element of projects.list, envs.lock, profiles.import."""
+    with_json = {
+        name for name in namespace.task_names if any(one.name == "json" for one in namespace[name].get_arguments())
+    }
+    others = {"projects.add", "profiles.lock", "profiles.relax"}
+    assert with_json - set(JSON) == others, "a new command needs a row in the table JSON above"
+
+
+def _keys(value: object) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield key
+            if key not in NOT_FOLLOWED:
+                yield from _keys(inner)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _keys(each)
