@@ -124,6 +124,7 @@ JSON = {
     "envs.list": "",
     "envs.show": "model",
     "envs.matrix": "",
+    "envs.report": "",
     "envs.doctor": "model",
     "envs.rollback": "model",
     "envs.resolve": "--model models/llama",
@@ -145,13 +146,14 @@ ALSO = {
     "envs.setup": ("envs.setup-all",),
     "envs.update-all": ("envs.setup-all", "envs.lock"),
     "envs.show": ("envs.list",),
+    "envs.report": ("envs.matrix",),
     "envs.prune": ("envs.clean",),
     "profiles.list": ("profiles.detect", "profiles.show"),
 }
 """Command -> the chapters that the chapter of a command refers to for its JSON."""
 
-# Their keys are names of packages and variables, or on a page of their own, or described with `previous`.
-NOT_FOLLOWED = {"packages", "versions", "variables", "environment", "metadata", "serves", "health"}
+# Their keys are names of packages, variables or steps, or on a page of their own, or described with `previous`.
+NOT_FOLLOWED = {"environment", "health", "metadata", "packages", "seconds", "serves", "variables", "versions"}
 
 
 def test_the_json_of_each_command_is_described(tmp_path: Path, index: LocalIndex, cache: Path) -> None:
