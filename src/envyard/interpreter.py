@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import os
 import platform
 import re
@@ -95,6 +96,8 @@ def _current_satisfies(request: str) -> bool:
 def _discover(request: str, where: str) -> Interpreter:
     from python_discovery import get_interpreter  # 40 ms, and only for environments that are built
 
+    if sys.platform == "win32":
+        _hide_windows()
     try:
         found = get_interpreter(request, [getattr(sys, "_base_executable", sys.executable)])
         if found is None:  # the shims of a version manager serve only versions that are switched on
@@ -112,6 +115,16 @@ def _discover(request: str, where: str) -> Interpreter:
         )
     version = ".".join(map(str, found.version_info[:3]))
     return describe_interpreter(found.system_executable, version, found.implementation.lower())
+
+
+_NO_WINDOW = 0x08000000  # CREATE_NO_WINDOW of Windows
+
+
+@functools.cache
+def _hide_windows() -> None:
+    """The discovery starts interpreters by itself; each would open a console window over a desktop application."""
+    queries = importlib.import_module("python_discovery._cached_py_info")
+    queries.Popen = functools.partial(queries.Popen, creationflags=_NO_WINDOW)  # type: ignore[attr-defined]
 
 
 def _version_manager_pythons(request: str) -> list[str]:

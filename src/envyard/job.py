@@ -249,20 +249,26 @@ class Job:
 
     def _publish(self, environment: Environment) -> None:
         self.lock.write_intent(phase=Phase.PUBLISH)
-        if self.definition.link is None:
-            link_for_people(self.store, environment)
-        else:
-            aside = publish(
-                self.store,
-                self.definition.link,
-                environment,
-                self.definition.publish,
-                replace_foreign=self.options.replace_foreign,
-            )
-            if aside is not None:
-                message = f"what stood at {self.definition.link} is in {aside} now"
-                self.work.tell(Warned(key=self.definition.key, message=message))
+        link = self.definition.link or self.store.root / self.definition.key
+        aside = self._linked_for_people(environment) if self.definition.link is None else self._published(environment)
+        if aside is not None:
+            message = f"what stood at {link} is in {aside} now"
+            self.work.tell(Warned(key=self.definition.key, message=message))
         self.store.touch(self.definition.kind, self.definition.key)
+
+    def _published(self, environment: Environment) -> Path | None:
+        assert self.definition.link is not None, "that of a project"
+        mode, foreign = self.definition.publish, self.options.replace_foreign
+        return publish(self.store, self.definition.link, environment, mode, replace_foreign=foreign)
+
+    def _linked_for_people(self, environment: Environment) -> Path | None:
+        """Only people look at this link, so an environment is as good without it."""
+        try:
+            return link_for_people(self.store, environment)
+        except (EnvyardError, OSError, NotImplementedError) as error:
+            message = f"no link {self.definition.key} was made in the store: {error}"
+            self.work.tell(Warned(key=self.definition.key, message=message))
+            return None
 
     def _forget_old(self) -> None:
         pointer = self.store.pointer(self.definition.kind, self.definition.key)

@@ -141,10 +141,16 @@ def _set_aside(store: Store, link: Path, key: str) -> Path:
     return target
 
 
-def link_for_people(store: Store, environment: Environment) -> None:
-    """`.envs/<profile key>`, the link by which people and tools find a shared environment."""
+def link_for_people(store: Store, environment: Environment) -> Path | None:
+    """`.envs/<profile key>`, the link by which people and tools find a shared environment.
+
+    Returns where something that envyard did not make was set aside: it may be the environment of an older application.
+    """
+    link = store.root / environment.key
+    aside = _set_aside(store, link, environment.key) if published(store, link, None) == Published.FOREIGN else None
     with storage_errors(store.root):
-        _swap(store, store.root / environment.key, lambda new: _make_link(environment.path, new))
+        _swap(store, link, lambda new: _make_link(environment.path, new))
+    return aside
 
 
 def _swap(store: Store, link: Path, make: Callable[[Path], None]) -> None:

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from envyard.definition import Kind
+from envyard.definition import Definition, Kind
 from envyard.driver import driver_identity
+from envyard.environment import Environment
 from envyard.envspec import EnvSpec, Source
 from envyard.errors import EnvironmentMissing, EnvyardError, ModelNotFound
 from envyard.events import BuildReasons, Event, Finished, Listener, PhaseStarted, Told, Waiting, Warned, ignore
@@ -25,7 +26,7 @@ from envyard.process import Cancellation, environment_variable
 from envyard.profilefile import PROFILES_FOLDER
 from envyard.project import Workspace
 from envyard.records import ModelRecord, failure_path, load_model, save_model
-from envyard.store import Store
+from envyard.store import PointerInvalid, Store
 from envyard.strategies import Resolution, Wishes
 from envyard.target import Question, Target, find_target
 from envyard.workspace import find_workspace, load_workspace
@@ -263,16 +264,23 @@ def _evidence(store: Store, spec: EnvSpec, target: Target) -> list[Path]:
     if definition is not None:
         paths += [store.pointer_path(Kind.PROFILE, definition.key), failure_path(store, definition.key)]
         paths += [definition.lockfile] if definition.lockfile else []
-    if spec.metadata["generation"]:
-        environment = store.load(spec.metadata["generation"])
-        if environment is not None:
-            paths += [environment.path / "env.json", environment.path / environment.site_packages]
-            paths += [Path(environment.interpreter.executable)]
+    for environment in _generations(store, definition):  # also those that were passed over: they may be mended
+        paths += [environment.path / "env.json", environment.path / environment.site_packages, environment.python]
+        paths += [Path(environment.interpreter.executable)]
     if legacy is not None:
         paths += [legacy.venv, legacy.python, legacy.venv / "pyvenv.cfg", legacy.venv / "Lib" / "site-packages"]
         with contextlib.suppress(OSError):
             paths += sorted((legacy.venv / "lib").glob("python*/site-packages"))
     return paths
+
+
+def _generations(store: Store, definition: Definition | None) -> list[Environment]:
+    """The current one of a profile, and those before it."""
+    pointer = None
+    with contextlib.suppress(PointerInvalid):
+        pointer = store.pointer(Kind.PROFILE, definition.key) if definition is not None else None
+    names = (pointer.current, *pointer.previous) if pointer is not None else ()
+    return [environment for name in names if (environment := store.load(name)) is not None]
 
 
 def _profile_files(root: Path) -> list[Path]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kit.values import make_interpreter
 
+from envyard import interpreter
 from envyard.errors import InterpreterNotFound
 from envyard.interpreter import current_interpreter, describe_interpreter, find_interpreter, unchanged
 
@@ -109,6 +112,28 @@ def test_a_broken_python_of_a_version_manager_is_passed_over(
 def test_hint_names_the_place_of_the_request(bare_path: Path) -> None:
     with pytest.raises(InterpreterNotFound, match=r"or change `requires` in profiles/x\.toml"):
         find_interpreter("3.98", "`requires` in profiles/x.toml")
+
+
+def test_discovery_asks_interpreters_without_a_console_window(bare_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library has no option for it, so its own name for `Popen` is replaced: does it still start them by that?"""
+    seen: list[dict[str, Any]] = []
+
+    def start(*arguments: Any, **options: Any) -> Any:
+        seen.append(options)
+        return subprocess.Popen(*arguments, **options)
+
+    monkeypatch.setattr("python_discovery._cached_py_info.Popen", start)
+    monkeypatch.setattr("envyard.interpreter._NO_WINDOW", 0)  # nothing else is allowed on other systems
+    interpreter._hide_windows.__wrapped__()
+    python = bare_path / "python3.98"
+    python.write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    python.chmod(0o755)
+
+    with pytest.raises(InterpreterNotFound):
+        find_interpreter(str(python))
+
+    assert seen
+    assert all("creationflags" in options for options in seen)
 
 
 def test_what_was_found_is_remembered_for_the_process(bare_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
