@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 from kit import reference
-from kit.documents import PLACES, Block, blocks_of, documents, name_of
+from kit.documents import PLACES, Block, blocks_of, documents, name_of, parse
 from kit.index import LocalIndex
 from kit.shell import Shell, difference
 
@@ -111,6 +111,23 @@ def test_the_commands_of_a_document_do_what_it_says(
         if not block.remarks.not_tested and (not needs or shutil.which(needs, path=os.environ["PATH"])):
             wrong += reader.problems(block)
     assert not wrong, "\n\n".join([f"{len(wrong)} command lines are wrong", *wrong, __doc__.rpartition("\n\n")[2]])
+
+
+def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, index: LocalIndex, cache: Path) -> None:
+    page = """\
+<!-- in: a new monorepo -->
+<!-- before: (exit 4) -->
+
+    $ echo one
+    two
+    $ (exit 3)
+    $ envyard projects.list
+"""
+    (block,) = parse("page.md", page)
+    before, output, code = Reader(tmp_path, index, cache).problems(block)
+    assert before.startswith("page.md:4: before: (exit 4)\nended with 4")
+    assert output.startswith("page.md:4: $ echo one\n--- the document")
+    assert code.startswith("page.md:6: $ (exit 3)\nended with 3")
 
 
 # --- what programs read
