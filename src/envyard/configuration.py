@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import re
 import tomllib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from functools import partial
+from typing import NamedTuple
 
 from envyard.fields import Table
 from envyard.problems import Location, Problems, invalid
@@ -46,6 +47,22 @@ def key_lines(text: str) -> dict[Location, int]:
     with contextlib.suppress(_UnexpectedError, RecursionError):
         scanner.scan()
     return scanner.found
+
+
+class TableLines(NamedTuple):
+    """Where a table stands: the line of its `[header]`, and the last line of its last value."""
+
+    table: Location
+    first: int
+    last: int
+
+
+def table_lines(text: str) -> list[TableLines]:
+    """The tables with a `[header]` of a text that tomllib accepts, in its order."""
+    scanner = _Scanner(text)
+    with contextlib.suppress(_UnexpectedError, RecursionError):
+        scanner.scan()
+    return scanner.tables
 
 
 # --- mistakes that tomllib finds
@@ -99,10 +116,11 @@ class _UnexpectedError(Exception):
 
 
 class _Scanner:
-    """Walks over the text once; `found` fills on the way."""
+    """Walks over the text once; `found` and `tables` fill on the way."""
 
     def __init__(self, text: str) -> None:
         self.found: dict[Location, int] = {}
+        self.tables: list[TableLines] = []
         self._text = text
         self._at = 0
         self._space = re.compile(_SPACE)
@@ -119,6 +137,7 @@ class _Scanner:
                 is_list = self._skipped("[")
                 table = self._header(is_list)
                 self.found[table] = line
+                self.tables.append(TableLines(table, line, line))
                 for end in range(1, len(table)):
                     self.found.setdefault(table[:end], line)
                 self._expect("]")
@@ -126,6 +145,8 @@ class _Scanner:
                     self._expect("]")
             else:
                 self._assignment(table)
+                if self.tables:
+                    self.tables[-1] = self.tables[-1]._replace(last=bisect_left(self._breaks, self._at) + 1)
 
     def _header(self, is_list: bool) -> Location:
         """The table that a header begins; `[[a]]` begins a new element, and `[a.b]` is in the last one."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import posixpath
-import re
 import sys
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +18,7 @@ from envyard.errors import ConfigurationInvalid
 from envyard.naming import name_projects
 from envyard.problems import invalid
 from envyard.workspace import WORKSPACE_FILE
+from envyard.workspace_edit import NESTED, edited, with_nested, without_projects
 from envyard.workspace_entry import entry, is_in, quoted
 
 
@@ -156,7 +156,7 @@ def new_text(name: str, changes: Sequence[ProjectChange], python: str, *, nested
         f"name = {quoted(name)}",
         f"python = {quoted(python)}  # of every project that names none",
         'exclude = []  # folders that `envyard init` leaves out, such as "archive/*"',
-        *([_NESTED] if nested else []),
+        *([NESTED] if nested else []),
     ]
     return "\n".join(head) + "\n" + "".join(entry(each.found, each.key, each.title) for each in changes if each.found)
 
@@ -168,9 +168,11 @@ def changed_text(declared: Declared, changes: Sequence[ProjectChange], root: Pat
     """
     text = declared.text
     if declared.nested:
-        text = _with_nested(text, root)
-    if any(change.status in (Status.GONE, Status.MOVED) for change in changes):
-        text = _edited(text, lambda document: _drop_and_move(document["projects"], changes))
+        text = with_nested(text, root)
+    text = without_projects(text, [change.key for change in changes if change.status == Status.GONE])
+    moved = [change for change in changes if change.status == Status.MOVED]
+    if moved:
+        text = edited(text, lambda document: _move(document["projects"], moved))
     new = [change for change in changes if change.status == Status.NEW]
     added = "".join(entry(change.found, change.key, change.title) for change in new if change.found is not None)
     if added:
@@ -211,57 +213,22 @@ def _pairs(gone: Mapping[str, str], new: Sequence[FoundProject]) -> dict[str, Fo
     }
 
 
-_NESTED = "nested = true  # a project inside another one has an environment of its own too"
-_SETTINGS = re.compile(r"^[ \t]*\[[ \t]*workspace[ \t]*\][^\n]*(?:\n|\Z)", re.MULTILINE)
-
-
-def _with_nested(text: str, root: Path) -> str:
-    """`text` with that key in `[workspace]`, unless it is there."""
-    values = tomllib.loads(text)
-    settings = _table(values, "workspace")
-    if settings.get("nested") is True:
-        return text
-    end = "\r\n" if "\r\n" in text else "\n"
-    if "nested" in settings:
-        changed = _edited(text, lambda document: document["workspace"].update({"nested": True}))
-    elif header := _SETTINGS.search(text):
-        before = header[0] if header[0].endswith("\n") else header[0] + end
-        changed = text[: header.start()] + before + _NESTED + end + text[header.end() :]
-    else:
-        changed = f"{text.rstrip()}{end * 2}[workspace]{end}{_NESTED}{end}".lstrip()
-    try:
-        if tomllib.loads(changed) == values | {"workspace": {**settings, "nested": True}}:
-            return changed
-    except ValueError:
-        pass
-    problem = f"{WORKSPACE_FILE}: envyard cannot add to `workspace`; write `nested = true` into it yourself"
-    raise invalid(str(root / WORKSPACE_FILE), [problem], reference="docs/workspace-toml.md")
-
-
-def _edited(text: str, edit: Callable[[Any], None]) -> str:
-    """`text` after `edit` changed its document; the rest keeps every byte."""
-    import tomlkit  # 40 ms, and only where a file changes
-
-    document = tomlkit.parse(text)
-    edit(document)
-    return tomlkit.dumps(document)
-
-
-def _drop_and_move(projects: Any, changes: Sequence[ProjectChange]) -> None:
-    """Take out the tables of what is gone, and write the new paths of what moved."""
+def _move(projects: Any, changes: Sequence[ProjectChange]) -> None:
+    """Write the new paths of what moved into the tables of a document."""
     for change in changes:
-        if change.status == Status.GONE:
-            del projects[change.key]
-        elif change.status == Status.MOVED:
-            table = projects[change.key]
-            table["path"] = change.path
-            for key in ("requirements", "lockfile"):
-                value = table.get(key)
-                if isinstance(value, str):
-                    table[key] = _moved(value, change)
-                for number, each in enumerate(value if isinstance(value, list) else ()):
-                    if _moved(each, change) != each:
-                        value[number] = _moved(each, change)
+        table = projects[change.key]
+        table["path"] = change.path
+        for key in ("requirements", "lockfile"):
+            value = table.get(key)
+            if isinstance(value, str):
+                table[key] = _moved(value, change)
+            for number, each in enumerate(value if isinstance(value, list) else ()):
+                if _moved(each, change) != each:
+                    value[number] = _moved(each, change)
+        words = table.get("test-command")
+        for number, each in enumerate(words if isinstance(words, list) and "test-folder" not in table else ()):
+            if each.startswith("../"):  # tests beside the projects, seen from the project
+                words[number] = posixpath.relpath(posixpath.join(change.before, each), change.path)
 
 
 def _moved(path: str, change: ProjectChange) -> str:

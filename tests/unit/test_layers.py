@@ -57,6 +57,7 @@ LAYERS = {
         "workspace",
         "workspace_file",
         "workspace_entry",
+        "workspace_edit",
     ],
     "building": [
         "audit",
