@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -365,3 +366,22 @@ def test_a_folder_that_is_called_like_a_profile_is_told(write: Write) -> None:
 @pytest.mark.parametrize("text", ["\ufeff" + SMALL, SMALL.replace("\n", "\r\n")], ids=["byte order mark", "CRLF"])
 def test_files_of_windows_editors_can_be_read(write: Write, text: str) -> None:
     assert load_profile(write({"vllm-cu124": text}), "vllm-cu124").requirements == ("vllm",)
+
+
+# --- the page
+
+
+TABLES = ("serves", "python", "packages", "health", "environment")
+
+
+@pytest.mark.parametrize("table", ["", *TABLES[:-1]])
+def test_the_page_describes_exactly_the_keys_that_exist(write: Write, table: str) -> None:
+    text = f"[{table}]\nqqqqqq = 1\n" if table else "qqqqqq = 1\n"
+    text = SMALL.replace(f"[{table}]\n", text) if f"[{table}]\n" in SMALL else text + SMALL
+    (mistake,) = mistakes(write({"vllm-cu124": text}))
+    known = set(re.findall(r"`([a-z-]+)`", mistake.partition("expected one of")[2]))
+
+    page = (Path(__file__).parents[2] / "docs" / "profiles.md").read_text(encoding="utf-8")
+    sections = re.split(r"^`\[(\w+)\]`", page.partition("\n## Every key\n")[2], flags=re.MULTILINE)
+    section = dict(zip(["", *sections[1::2]], sections[::2], strict=True))[table]
+    assert set(re.findall(r"^\| `([a-z-]+)` \|", section, re.MULTILINE)) == known - set(TABLES)
