@@ -199,6 +199,6 @@ def _unknown(what: str, names: Sequence[str], workspace: Workspace, guess: Calla
     plural = "" if len(names) == 1 else "s"
     return UnknownEnvironment(
         f"no {sort}{plural} {called} in `{workspace.file}`",
-        hint=f"name a known {what}, or none for all projects",
+        hint=f"name a known {what}",
         details=details,
     )

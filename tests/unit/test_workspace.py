@@ -951,7 +951,7 @@ def test_an_unknown_project_is_answered_with_what_was_probably_meant(write: Writ
         "`clientbackend`: did you mean `client-backend`?",
         "known projects: alpha, client-backend, client",
     )
-    assert caught.value.hint == "name a known project, or none for all projects"
+    assert caught.value.hint == "name a known project"
 
 
 def test_all_unknown_projects_are_named(write: Writer) -> None:
