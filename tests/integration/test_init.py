@@ -77,7 +77,7 @@ def test_a_messy_monorepo_works_as_it_does_in_environments_made_by_hand(messy: M
     broken = {"con", "unknown", "utf16"}
     assert {name for name, line in rows.items() if " failed " in line} == broken
     assert len(rows) == 12
-    for words in ("Invalid `pyproject.toml`", "no-such-package", "is UTF-16, not UTF-8"):
+    for words in ("broken/con/pyproject.toml is not valid TOML", "no-such-package", "is UTF-16, not UTF-8"):
         assert words in done.stdout + done.stderr
 
     for key, path, installs, tests in (
