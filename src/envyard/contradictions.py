@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
 import platform as running
 import re
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from envyard.configuration import key_lines
-from envyard.errors import EnvyardError, RequirementsConflict
+from envyard.errors import RequirementsConflict
 from envyard.events import Listener, ignore
-from envyard.files import write_json
-from envyard.installers.bridge import index_configuration
 from envyard.loosening import without_local_version
 from envyard.platforms import PLATFORMS, this_platform
-from envyard.process import Cancellation, child_environment
+from envyard.process import Cancellation
 from envyard.profile import Profile
 from envyard.relaxation import LIMIT, Contradiction, Relaxation, find_contradiction, find_relaxation
 from envyard.resolver import NotAsked, Question, Resolver, Target, TooManyRuns
+from envyard.verdicts import Verdicts
 
 _ENOUGH = 60  # runs of uv to find one contradiction
-_VERDICTS = "resolved"  # folder in the store's cache: an empty file for each set that was seen to resolve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,21 +123,20 @@ def refuse_contradictions(
     if here not in PLATFORMS:
         return Verdict(resolves=None, note=f"the resolver does not know the platform {here}")
     question = profile_question(profile, root, platforms=(here,), python=python)
-    known = store / "cache" / _VERDICTS / f"{_digest(profile.requirements, question)}.json"
-    if known.is_file():
+    verdicts = Verdicts(store=store, key=profile.key)
+    if verdicts.known(profile.requirements, question):
         return Verdict(resolves=True, cached=True)
     try:
         with Resolver(
             question, limit=_ENOUGH, key=profile.key, listener=listener, cancellation=cancellation
         ) as resolver:
-            _rest, found, sources = _without_sources(resolver, profile.requirements)
+            _rest, found, sources = without_sources(resolver, profile.requirements)
     except (NotAsked, TooManyRuns) as error:
         return Verdict(resolves=None, note=f"not checked for contradictions: {error.message}")
     if found is not None:
         raise conflict_error(profile.key, [found], requirement_places(profile, root))
-    with contextlib.suppress(OSError, EnvyardError):  # only saves time
-        write_json(known, {"key": profile.key}, durable=False)
-    return Verdict(resolves=True, runs=resolver.runs, note=_source_note(sources))
+    verdicts.remember(profile.requirements, question)
+    return Verdict(resolves=True, runs=resolver.runs, note=source_note(sources))
 
 
 def examine(
@@ -160,7 +154,7 @@ def examine(
     """
     try:
         found, sources = _relax(lines, question, key, listener, cancellation)
-        return Examination(relaxation=found, question=question, note=_source_note(sources))
+        return Examination(relaxation=found, question=question, note=source_note(sources))
     except NotAsked as error:
         if not question.indexes and not question.torch_backend:
             raise
@@ -176,7 +170,7 @@ def examine(
         return Examination(
             relaxation=replace(found, changes=changes, contradictions=known),
             question=common,
-            note="; ".join(filter(None, [unasked, _source_note(sources)])),
+            note="; ".join(filter(None, [unasked, source_note(sources)])),
         )
 
 
@@ -204,18 +198,32 @@ def place_of(file: Path, root: Path, line: int = 0) -> str:
 
 def requirement_places(profile: Profile, root: Path) -> Callable[[str], str]:
     """Where a requirement of a profile stands: in its own file, or in one that it extends."""
-    places: dict[str, str] = {}
+    places = {line: place_of(file, root, number) for line, (file, number) in requirement_lines(profile).items()}
+    return lambda line: places.get(line, "")
+
+
+def requirement_lines(profile: Profile) -> dict[str, tuple[Path, int]]:
+    """File and line of each requirement, also of what the profile leaves out of the files that it extends."""
+    places: dict[str, tuple[Path, int]] = {}
+    for file, text in profile_files(profile):
+        listed, _above = listed_requirements(text)
+        places = {line: (file, number) for line, number in listed.items()} | places
+    return places
+
+
+def profile_files(profile: Profile) -> Iterator[tuple[Path, str]]:
+    """The texts of the profile's file and of those that it extends, the nearest first."""
     file: Path | None = profile.file
     seen: set[Path] = set()
     while file is not None and file not in seen and file.is_file():
         seen.add(file)
         try:
-            listed, above = listed_requirements(file.read_text(encoding="utf-8-sig"))
+            text = file.read_text(encoding="utf-8-sig")
+            _listed, above = listed_requirements(text)
         except (OSError, ValueError):  # edited since it was read; the message goes without its place
-            break
-        places = {line: place_of(file, root, number) for line, number in listed.items()} | places
+            return
+        yield file, text
         file = file.with_name(f"{above}.toml") if above else None
-    return lambda line: places.get(line, "")
 
 
 def listed_requirements(text: str) -> tuple[dict[str, int], str]:
@@ -236,11 +244,11 @@ def _relax(
 ) -> tuple[Relaxation, tuple[str, ...]]:
     """The relaxation, and the lines that were left out of it because there is only their source."""
     with Resolver(question, limit=LIMIT, key=key, listener=listener, cancellation=cancellation) as resolver:
-        askable, _found, sources = _without_sources(resolver, lines)
+        askable, _found, sources = without_sources(resolver, lines)
         return find_relaxation(resolver, askable), sources
 
 
-def _without_sources(
+def without_sources(
     resolver: Resolver, lines: Sequence[str]
 ) -> tuple[tuple[str, ...], Contradiction | None, tuple[str, ...]]:
     """The lines without those that only a build could tell about, a contradiction in the rest, and those lines."""
@@ -254,13 +262,7 @@ def _without_sources(
         rest = tuple(line for line in rest if line != found.lines[0])
 
 
-def _source_note(sources: Sequence[str]) -> str:
+def source_note(sources: Sequence[str]) -> str:
     if not sources:
         return ""
     return f"not checked, because there is no wheel and a build would have to tell: {', '.join(sources)}"
-
-
-def _digest(lines: Sequence[str], question: Question) -> str:
-    parts = [sorted(lines), [str(one) for one in question.targets], question.indexes, question.torch_backend]
-    parts.append(index_configuration(child_environment(), question.folder))  # another index has other packages
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]

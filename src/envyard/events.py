@@ -12,8 +12,12 @@ from enum import StrEnum
 
 
 class Phase(StrEnum):
-    """The steps of a build, in their order; `WAIT` is somebody else's build, `LOCK` writes a lockfile."""
+    """The steps of a build, in their order; `WAIT` is somebody else's build, `LOCK` writes a lockfile.
 
+    `RESOLVE` is a question about requirements, for which nothing is built.
+    """
+
+    RESOLVE = "resolve"
     LOCK = "lock"
     CHECK = "check"
     WAIT = "wait"
@@ -99,7 +103,7 @@ class Told(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished(Event):
-    """Work on one environment ended. `action` is an `Action` value, or "locked" or "checked"."""
+    """Work on one environment ended. `action` is an `Action` value, or "locked", "checked", "fits", "apart"."""
 
     action: str
     seconds: float

@@ -123,7 +123,7 @@ def write_lockfile(
             given.platform_lines.write_text("", encoding="utf-8")
             if not renewal.upgrade:
                 # uv keeps these pins where it can, and their hashes, so that no other file comes in behind a name
-                given.output.write_text(_preferences(old, hashes=not renewal.rehash), encoding="utf-8")
+                given.output.write_text(preferences(old, hashes=not renewal.rehash), encoding="utf-8")
         text = _resolve(given, [PLATFORMS[name] for name in platforms], uv, work)
         text = _with_header(text, digest, given)
         if text == old:
@@ -153,7 +153,7 @@ def _old_text(lockfile: Path) -> str:
         return ""
 
 
-def _preferences(text: str, *, hashes: bool) -> str:
+def preferences(text: str, *, hashes: bool = False) -> str:
     """The pins of a lockfile that are sound, for uv, which refuses a file with one line that is not.
 
     A merge conflict or a truncated last line must not stop the command that repairs them.
@@ -231,7 +231,7 @@ def _pin(package: Mapping[str, Any]) -> Pin:
 
 def _missing(given: _Input, platform: Platform, pins: Sequence[Pin], alone: Sequence[Pin]) -> list[str]:
     """Requirement lines, with a marker, for what `platform` needs by itself and the universal pins lack there."""
-    there = {pin.name for pin in pins if _holds(pin.marker, platform, given.minor)}
+    there = {pin.name for pin in pins if holds_on(pin.marker, platform, given.minor)}
     return [f"{pin.name}=={pin.version} ; {platform.marker}" for pin in alone if pin.name not in there]
 
 
@@ -265,7 +265,8 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
-def _holds(marker: str, platform: Platform, minor: str) -> bool:
+def holds_on(marker: str, platform: Platform, minor: str) -> bool:
+    """Whether the marker of a pin holds on a platform with Python `minor`, such as `3.11`."""
     if not marker:
         return True
     from packaging.markers import Marker  # 75 ms, and only to lock

@@ -18,8 +18,10 @@ _NEEDS = re.compile(
 _ABSENT = re.compile(rf"[Tt]here (?:is|are) no versions? of {_PACKAGE}")
 _UNKNOWN = re.compile(rf"{_PACKAGE} was not found in the package registry")
 _NO_WHEEL = re.compile(rf"{_PACKAGE} has no (?:usable wheels|wheels with a matching [^,(]*)")
+_TWICE = re.compile(rf"you require {_PACKAGE} and (?P=package)(?P<other>{_VERSIONS})")
 _PYTHON = re.compile(rf"{_PACKAGE} depends on Python(?P<python>{_VERSIONS})")
 _SENTENCES = (
+    (_TWICE, "one environment holds one version of {name}"),
     (_PYTHON, "{what} needs Python {python}"),
     (_ABSENT, "the index has no {what}"),
     (_UNKNOWN, "the index has no package `{name}`"),

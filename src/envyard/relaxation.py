@@ -21,6 +21,7 @@ from envyard.reasons import mentioned, reasons
 from envyard.resolver import Answer, Resolver, Target, TooManyRuns
 
 LIMIT = 250  # runs of uv; real profiles need 10 to 60
+_FEW = 8  # lines that are left out one by one
 _CANDIDATES = 24  # smallest sets that are compared
 
 
@@ -106,24 +107,47 @@ def _result(
 
 
 def _contradiction(resolver: Resolver, lines: Sequence[str], answer: Answer) -> Contradiction:
-    """Leave lines out of a set that fails, as long as the rest fails too."""
+    """Leave lines out of a set that fails, as long as the rest fails too, on the target where it failed."""
     core = list(lines)
     hinted = mentioned(answer.words, lines, [package_of(line) for line in lines])
     if hinted and len(hinted) < len(core):
-        narrower = resolver.ask(hinted)
+        narrower = resolver.ask(hinted, answer.target)
         if not narrower.resolves:
             core, answer = list(hinted), narrower
-    for line in list(core):
-        rest = [other for other in core if other != line]
-        without = resolver.ask(rest)
+    core, answer = _without_spare(resolver, core, answer)
+    assert answer.target is not None
+    return Contradiction(lines=tuple(core), target=answer.target, reasons=reasons(answer.words, _exact_versions(core)))
+
+
+def _without_spare(resolver: Resolver, lines: list[str], answer: Answer) -> tuple[list[str], Answer]:
+    """The lines that are needed for the failure, and the failure of those alone.
+
+    Whole parts are left out first and halved where that does not fail. The result is that of leaving out one line after
+    the other, with fewer questions where many lines have nothing to do with it.
+    """
+    parts = [lines]
+    if len(lines) <= _FEW:
+        parts = [[line] for line in lines]
+    core = list(lines)
+    while parts:
+        part = parts.pop(0)
+        rest = [line for line in core if line not in part]
+        without = resolver.ask(rest, answer.target)
         if not without.resolves:
             core, answer = rest, without
-    assert answer.target is not None
-    return Contradiction(
-        lines=tuple(core),
-        target=answer.target,
-        reasons=reasons(answer.words, {package_of(line): exact_version(line) for line in core}),
-    )
+        elif len(part) > 1:
+            middle = len(part) // 2
+            parts[:0] = [part[:middle], part[middle:]]
+    return core, answer
+
+
+def _exact_versions(lines: Sequence[str]) -> dict[str, str]:
+    """The version that the lines pin for each package, "" where they pin none or several."""
+    found: dict[str, str] = {}
+    for line in lines:
+        package, version = package_of(line), exact_version(line)
+        found[package] = version if found.get(package, version) == version else ""
+    return found
 
 
 # --- the smallest sets

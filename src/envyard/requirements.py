@@ -240,11 +240,25 @@ def changes(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
     return lines
 
 
+def numbered_entries(text: str) -> list[tuple[int, str]]:
+    """Logical lines, each with the number of its first: continued lines joined, comments and blank lines dropped."""
+    found: list[tuple[int, str]] = []
+    parts: list[str] = []
+    first = 0
+    for number, line in enumerate([*text.splitlines(), ""], 1):
+        first = first if parts else number
+        kept = "" if line.lstrip(" \t").startswith("#") else line.rstrip(" \t")  # also within a continued line
+        parts.append(kept.removesuffix("\\"))
+        if not kept.endswith("\\"):
+            folded = " ".join(re.sub(r"(^|\s)#.*$", "", " ".join(parts)).split())
+            parts.clear()
+            if folded:
+                found.append((first, folded))
+    return found
+
+
 def _entries(text: str) -> list[str]:
-    """Logical lines: continued lines joined, comments and blank lines dropped, white space folded."""
-    joined = re.sub(r"\\[ \t]*\r?\n", " ", re.sub(r"(?m)^[ \t]*#.*$", "", text))
-    lines = (re.sub(r"(^|\s)#.*$", "", line) for line in joined.splitlines())
-    return [folded for line in lines if (folded := " ".join(line.split()))]
+    return [entry for _number, entry in numbered_entries(text)]
 
 
 def _has_only_groups(path: Path) -> bool:

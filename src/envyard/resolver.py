@@ -23,6 +23,9 @@ from envyard.platforms import PLATFORMS
 from envyard.process import Cancellation, Completed
 from envyard.requirements import parse_lockfile
 
+CONSTRAINT = "-c "
+"""What begins a line that asks for nothing, but narrows the versions of a package."""
+
 _NO_SOLUTION = 1
 _IMPATIENT = {"UV_HTTP_RETRIES": "1"}  # a question need not wait as long as an installation
 
@@ -46,12 +49,18 @@ class Question:
 
     - `indexes`: package indexes that go before the configured one; `torch_backend`: uv's `--torch-backend`, or "".
     - `folder`: where uv runs; its configuration there counts.
+    - `options`: lines of requirement files that ask for nothing, such as `--extra-index-url`; they always hold.
+    - `buildable`: names of local projects, behind `-e`, that may be built to read what they depend on.
+    - `preferences`: pins, as in a lockfile, that are kept wherever they can be.
     """
 
     targets: tuple[Target, ...]
     folder: Path
     indexes: tuple[str, ...] = ()
     torch_backend: str = ""
+    options: tuple[str, ...] = ()
+    buildable: tuple[str, ...] = ()
+    preferences: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +91,8 @@ class Resolver:
         with Resolver(question, limit=200) as resolver:
             answer = resolver.ask(["torch==2.1.0", "torchvision==0.15.2"])
 
-    `limit` is how often uv may run; `runs` how often it did. Wheels only: what has none counts as not there, because a
+    A line is what a requirement file may hold, and `-c numpy<2` a constraint. `limit` is how often uv may run; `runs`
+    how often it did; `doing` is what progress calls it. Wheels only: what has none counts as not there, because a
     source distribution would have to be run to tell its requirements.
     """
 
@@ -92,6 +102,7 @@ class Resolver:
         *,
         limit: int,
         key: str = "",
+        doing: str = "asking the resolver",
         listener: Listener = ignore,
         cancellation: Cancellation | None = None,
     ) -> None:
@@ -105,8 +116,9 @@ class Resolver:
         self.runs = 0
         self._uv: Uv = uv
         self._limit = limit
+        self._doing = doing
         self._work = Work(key=key, listener=listener, cancellation=cancellation or Cancellation())
-        self._answers: dict[tuple[str, ...], Answer] = {}
+        self._answers: dict[tuple[tuple[str, ...], tuple[Target, ...]], Answer] = {}
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
 
     def __enter__(self) -> Self:
@@ -119,28 +131,31 @@ class Resolver:
         assert self._scratch is not None
         self._scratch.cleanup()
 
-    def ask(self, lines: Sequence[str]) -> Answer:
-        """Whether these requirements resolve together. Raises `NotAsked`, `TooManyRuns`, `Cancelled`."""
-        asked = tuple(line for line in lines if line)
+    def ask(self, lines: Sequence[str], on: Target | None = None) -> Answer:
+        """Whether these requirements resolve together, on every target or on one of them.
+
+        Raises `NotAsked`, `TooManyRuns`, `Cancelled`.
+        """
+        asked = tuple(line for line in lines if line), (self.question.targets if on is None else (on,))
         if asked not in self._answers:
-            self._answers[asked] = self._ask(asked)
+            self._answers[asked] = self._ask(*asked)
         return self._answers[asked]
 
     def has_source(self, line: str) -> bool:
         """Whether the index has what one requirement asks for, be it as a source distribution only."""
         return all(self._run([line], target, ["--no-deps"]).returncode == 0 for target in self.question.targets)
 
-    def _ask(self, lines: tuple[str, ...]) -> Answer:
+    def _ask(self, lines: tuple[str, ...], targets: tuple[Target, ...]) -> Answer:
         pins: dict[Target, Mapping[str, str]] = {}
-        for target in self.question.targets:
-            done = self._run(lines, target, ["--no-build"])
+        for target in targets:
+            done = self._run(lines, target, self._builds)
             words = done.stderr.strip()
             if done.returncode == _NO_SOLUTION and not any(one.search(words) for one in STORAGE.values()):
                 return Answer(resolves=False, target=target, words=words)
             if done.returncode:
                 failure = explain_failure(self._work, done, offline=False)
                 raise NotAsked(failure.message, hint=failure.hint, details=failure.details)
-            pins[target] = {pin.name: pin.version for pin in parse_lockfile(done.stdout)}
+            pins[target] = {pin.name: pin.version for pin in parse_lockfile(self._output.read_text("utf-8"))}
         return Answer(resolves=True, pins=pins)
 
     def _run(self, lines: Sequence[str], target: Target, options: Sequence[str]) -> Completed:
@@ -149,16 +164,34 @@ class Resolver:
             raise TooManyRuns(f"no end after {self.runs} runs of the resolver")
         if self.runs % _TELL_EVERY == 0:
             so_far = f" ({self.runs} times so far)" if self.runs else ""
-            self._work.tell(PhaseStarted(key=self._work.key, phase=Phase.LOCK, detail=f"asking the resolver{so_far}"))
+            self._work.tell(PhaseStarted(key=self._work.key, phase=Phase.RESOLVE, detail=f"{self._doing}{so_far}"))
         self.runs += 1
-        file = Path(self._scratch.name) / "requirements.in"
-        file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        arguments = [*self._arguments(target, file), *options]
+        folder = Path(self._scratch.name)
+        file, constraints = folder / "requirements.in", folder / "constraints.in"
+        narrowing = [line.removeprefix(CONSTRAINT) for line in lines if line.startswith(CONSTRAINT)]
+        asking = [line for line in lines if not line.startswith(CONSTRAINT)]
+        file.write_text("".join(f"{line}\n" for line in (*self.question.options, *asking)), encoding="utf-8")
+        constraints.write_text("".join(f"{line}\n" for line in narrowing), encoding="utf-8")
+        self._output.write_text(self.question.preferences, encoding="utf-8")
+        given = [str(file), "--constraint", str(constraints), "--output-file", str(self._output)]
+        arguments = [*given, *self._arguments(target), *options]
         return self._uv.try_compile(arguments, self.question.folder, self._work, _IMPATIENT)
 
-    def _arguments(self, target: Target, file: Path) -> list[str]:
+    @property
+    def _builds(self) -> list[str]:
+        """Nothing is built, or nothing but some."""
+        if not self.question.buildable:
+            return ["--no-build"]
+        return ["--only-binary", ":all:", *(part for name in self.question.buildable for part in ("--no-binary", name))]
+
+    @property
+    def _output(self) -> Path:
+        assert self._scratch is not None, "use it in a `with` block"
+        return Path(self._scratch.name) / "pins.txt"
+
+    def _arguments(self, target: Target) -> list[str]:
         question = self.question
-        arguments = [str(file), "--python-version", target.python, "--python-platform", PLATFORMS[target.platform].uv]
+        arguments = ["--python-version", target.python, "--python-platform", PLATFORMS[target.platform].uv]
         for address in question.indexes:
             arguments += ["--index", address]
         if question.torch_backend:

@@ -30,7 +30,7 @@ class DiskUse:
 
 def disk_use(environments: Iterable[Environment]) -> DiskUse:
     """The disk use of environments of one store, as measured when they were built."""
-    tables = {environment.generation: _inodes(environment) for environment in environments}
+    tables = {environment.generation: inode_table(environment) for environment in environments}
     seen: set[int] = set()
     shared: set[int] = set()
     for table in tables.values():
@@ -47,8 +47,8 @@ def disk_use(environments: Iterable[Environment]) -> DiskUse:
     return DiskUse(apparent=apparent, actual=sum(everything.values()), unique=unique)
 
 
-def _inodes(environment: Environment) -> dict[int, int]:
-    """inode -> size in bytes; empty when the table is missing or damaged."""
+def inode_table(environment: Environment) -> dict[int, int]:
+    """inode -> size in bytes, as measured when it was built; empty when the table is missing or damaged."""
     table = array.array("Q")
     try:
         data = (environment.path / INODE_FILE).read_bytes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from envyard.errors import RequirementsConflict
 from envyard.installers.uv import Uv, find_uv
 from envyard.profile import Profile, Serves
 from envyard.relaxation import Relaxation, find_contradiction, find_relaxation
-from envyard.resolver import NotAsked, Question, Resolver, Target
+from envyard.resolver import CONSTRAINT, NotAsked, Question, Resolver, Target
 
 LINUX = Target(python="3.11", platform="linux-x86_64")
 
@@ -174,7 +175,39 @@ def test_direct_reference_is_not_loosened_but_what_contradicts_it(index: LocalIn
     assert list(changes(found)) == ["alpha==1.0"]
 
 
+def test_constraint_narrows_and_asks_for_nothing(index: LocalIndex, tmp_path: Path) -> None:
+    with Resolver(question(tmp_path), limit=9) as resolver:
+        assert resolver.ask(["alpha", f"{CONSTRAINT}alpha<3", f"{CONSTRAINT}demo<2"]).pins == {LINUX: {"alpha": "2.0"}}
+        found = find_contradiction(resolver, ["bulky", "alpha>=3", f"{CONSTRAINT}alpha<3"])
+    assert found is not None
+    assert found.lines == ("alpha>=3", f"{CONSTRAINT}alpha<3")
+
+
+def test_preferred_pins_stay_where_they_can(index: LocalIndex, tmp_path: Path) -> None:
+    with Resolver(replace(question(tmp_path), preferences="alpha==1.0\ndemo==1.0\n"), limit=9) as resolver:
+        assert resolver.ask(["alpha>1", "demo"]).pins == {LINUX: {"alpha": "3.0", "demo": "1.0"}}
+
+
 # --- what it costs, and what it depends on
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands for uv")
+def test_lines_that_have_nothing_to_do_with_it_are_left_out_in_parts(index: LocalIndex, tmp_path: Path) -> None:
+    others = [f"other{number}" for number in range(60)]
+    for name in others:
+        index.add(name, "1.0")
+    lines = [*others[:20], "demo==1.0", *others[20:50], "demo==2.0", *others[50:]]
+    real = find_uv()
+    assert real is not None
+    silent = tmp_path / "uv"  # without words nothing hints at the lines
+    silent.write_text(f'#!/bin/sh\nexec "{real.program}" "$@" 2>/dev/null\n')
+    silent.chmod(0o755)
+    with Resolver(question(tmp_path), limit=40) as resolver:
+        resolver._uv = Uv(str(silent))
+        found = find_contradiction(resolver, lines)
+    assert found is not None
+    assert found.lines == ("demo==1.0", "demo==2.0")
+    assert resolver.runs < len(lines) / 2
 
 
 def test_nothing_but_metadata_is_downloaded(stack: LocalIndex, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ class Shell:
 
 # --- comparing
 
-_TAG = re.compile(r"\[([\w-]+)\] ")
+_TAG = re.compile(r"\[([\w-]+(?: \+ [\w-]+)*)\] ")
 _VALUES = (
     (r"\b\d{4}-\d\d-\d\d \d\d:\d\d\b|\b20\d{6}-\d{6}\b", "<when>"),
     (r"\b(?:\d+ (?:min|h|d) ago|just now)\b", "<age>"),

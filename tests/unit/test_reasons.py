@@ -45,6 +45,12 @@ Python>=3.11, we can conclude that networkx==3.5 cannot be used.
             "torchvision 0.15.0 needs torch ==2.0.0",
             id="older uv, with a drawn tree",
         ),
+        pytest.param(
+            "cause: Because you require torch==2.0.0 and torch==2.1.0, we can conclude",
+            {"torch": ""},
+            "one environment holds one version of torch",
+            id="one package twice",
+        ),
         pytest.param(PYTHON, {"networkx": "3.5"}, "networkx 3.5 needs Python >=3.11", id="Python"),
         pytest.param(
             "cause: Because there is no version of torch==99 and you require torch==99",

@@ -16,6 +16,7 @@ from envyard.requirements import (
     inputs_digest,
     load_text,
     lockfile_is_stale,
+    numbered_entries,
     parse_lockfile,
     pin_versions,
     project_metadata,
@@ -302,3 +303,8 @@ def test_a_lockfile_is_stale_only_when_that_is_certain(tmp_path: Path) -> None:
 )
 def test_changes_are_told_in_words(old: dict[str, str], new: dict[str, str], expected: list[str]) -> None:
     assert changes(old, new) == expected
+
+
+def test_entries_have_the_number_of_their_first_line() -> None:
+    text = "# head\n\nalpha \\\n  >=1 \\  \n  ,<3  # why\n beta\n# gone \\\ngamma \\\n# within\ndelta \\"
+    assert numbered_entries(text) == [(3, "alpha >=1 ,<3"), (6, "beta"), (8, "gamma"), (10, "delta")]

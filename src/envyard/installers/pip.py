@@ -11,7 +11,6 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from envyard.definition import Definition
 from envyard.errors import InstallFailed
@@ -20,7 +19,8 @@ from envyard.installers.base import FetchPlan, NotCached, Plan, Work, progress_e
 from envyard.installers.bridge import pip_options
 from envyard.installers.failures import Cause, explain
 from envyard.process import child_environment
-from envyard.requirements import canonical_name, load_toml
+from envyard.pyproject import group_requirements, project_dependencies, table_of
+from envyard.requirements import load_toml
 from envyard.wheelfile import WheelFile
 
 _WORDS = {
@@ -138,42 +138,13 @@ def _unlocked_requirements(plan: Plan) -> list[str]:
     return arguments
 
 
-def _pyproject_requirements(path: Path, extras: tuple[str, ...], groups: tuple[str, ...]) -> list[str]:
+def _pyproject_requirements(path: Path, extras: Sequence[str], groups: Sequence[str]) -> list[str]:
     """The static dependencies of a `pyproject.toml`; pip has no option for them."""
-    data = load_toml(path)
-    project = data.get("project", {})
-    if "dependencies" in project.get("dynamic", []):
+    tables = load_toml(path)
+    if "dependencies" in table_of(tables, "project").get("dynamic", []):
         raise InstallFailed(
             f"pip cannot read the dependencies of {path}: they are dynamic",
             hint='set `installer = "uv"`, or `editable = true` so that the project itself is installed',
         )
-    lines = list(project.get("dependencies", []))
-    for extra in extras:
-        lines += _named("extra", extra, project.get("optional-dependencies", {}), path)
-    for group in groups:
-        lines += _group(group, data.get("dependency-groups", {}), path, ())
-    return lines
-
-
-def _group(name: str, groups: Mapping[str, Any], path: Path, above: tuple[str, ...]) -> list[str]:
-    """The requirements of a dependency group and of the groups that it includes (PEP 735)."""
-    if canonical_name(name) in above:
-        raise InstallFailed(f"the dependency group `{name}` of {path} includes itself", hint=_CORRECT)
-    lines: list[str] = []
-    for entry in _named("dependency group", name, groups, path):
-        if isinstance(entry, str):
-            lines.append(entry)
-        elif isinstance(entry, dict) and isinstance(entry.get("include-group"), str):
-            lines += _group(entry["include-group"], groups, path, (*above, canonical_name(name)))
-    return lines
-
-
-def _named(what: str, name: str, tables: Mapping[str, Any], path: Path) -> list[Any]:
-    """The list that stands under `name`, in whatever spelling."""
-    for key, lines in tables.items():
-        if canonical_name(key) == canonical_name(name) and isinstance(lines, list):
-            return lines
-    raise InstallFailed(f"{path} has no {what} `{name}`", hint=_CORRECT)
-
-
-_CORRECT = "correct it, or `extras` and `groups` in workspace.toml"
+    listed = (*project_dependencies(tables, path, extras), *group_requirements(tables, path, groups))
+    return [line for _location, line in listed]

@@ -11,6 +11,7 @@ from envyard.report.lines import ALL, waiting_text, worth_saying
 from envyard.report.text import count, size
 
 DOING = {
+    Phase.RESOLVE: "resolve",
     Phase.LOCK: "lock",
     Phase.CHECK: "check",
     Phase.WAIT: "wait",

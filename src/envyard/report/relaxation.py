@@ -10,7 +10,7 @@ from envyard.contradictions import Examination
 from envyard.profiledraft import package_of
 from envyard.relaxation import Relaxation
 from envyard.report.tables import relative
-from envyard.report.text import Style, count, hanging
+from envyard.report.text import Style, count, hanging, listing
 from envyard.resolver import Question
 
 if TYPE_CHECKING:
@@ -128,8 +128,7 @@ def _examination(found: Examination, where: Where, style: Style, width: int | No
 
 def _targets(question: Question) -> str:
     """`Python 3.11 on linux-x86_64 and windows-x86_64`: a question is about one Python."""
-    *most, last = [target.platform for target in question.targets]
-    return f"Python {question.targets[0].python} on {' and '.join(filter(None, [', '.join(most), last]))}"
+    return f"Python {question.targets[0].python} on {listing([target.platform for target in question.targets])}"
 
 
 def _way_out(relaxation: Relaxation, style: Style, width: int | None) -> list[str]:

@@ -7,6 +7,7 @@ import re
 import sys
 import textwrap
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TextIO
 
@@ -121,6 +122,12 @@ def moment(when: float) -> str:
 def count(number: int, what: str, many: str = "") -> str:
     """`1 package`, `2 packages`."""
     return f"{number} {what if number == 1 else many or what + 's'}"
+
+
+def listing(names: Sequence[str], last: str = "and") -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    *most, end = names
+    return f"{', '.join(most)} {last} {end}" if most else end
 
 
 def fold(text: str, width: int | None) -> list[str]:

@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from invoke.collection import Collection
 
-from envyard.tasks import adopt, build, ci, direnv, ide, inspect, models, profile_files, profiles, remove, shell
+from envyard.tasks import (
+    adopt,
+    build,
+    ci,
+    direnv,
+    ide,
+    inspect,
+    models,
+    profile_files,
+    profiles,
+    remove,
+    sharing,
+    shell,
+)
 from envyard.tasks.names import accept_names
 
 
 def _namespace() -> Collection:
     accept_names()
-    environments = Collection("envs", *build.COMMANDS, *inspect.COMMANDS, *remove.COMMANDS, *models.COMMANDS)
+    parts = (build, inspect, sharing, remove, models)
+    environments = Collection("envs", *(one for part in parts for one in part.COMMANDS))
     environments.__doc__ = "The environments of projects and models: make, look at, use and remove them."
     direnv_files = Collection("direnv", *direnv.COMMANDS)
     direnv_files.__doc__ = "direnv: the `.envrc` of the projects."

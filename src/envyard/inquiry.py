@@ -1,0 +1,135 @@
+"""Questions to the resolver about all the requirements of several environments together."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from envyard.demands import Demand
+from envyard.errors import InterpreterNotFound
+from envyard.events import Listener, ignore
+from envyard.interpreter import find_preferred
+from envyard.loosening import without_local_version
+from envyard.needs import Needs
+from envyard.obstacles import Obstacle, backend_of
+from envyard.platforms import this_platform
+from envyard.process import Cancellation
+from envyard.project import Workspace
+from envyard.pythons import common_pythons
+from envyard.relaxation import LIMIT
+from envyard.resolver import Answer, Question, Resolver, Target
+from envyard.verdicts import Verdicts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One environment, as the resolver is asked about it.
+
+    `platforms` are those on which it can be installed, `left_out` the lines that cannot be asked about, and `notes` say
+    so. `failure`: why it cannot be installed even by itself. `settled`: all this was found out.
+    """
+
+    needs: Needs
+    platforms: tuple[str, ...]
+    left_out: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
+    failure: Obstacle | None = None
+    settled: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Inquiry:
+    """Asks the resolver about environments of `workspace`; `runs` counts how often.
+
+    `preferences` are pins to keep where they can be. `common`: the common index is asked in place of those that cannot
+    be reached, which has the same versions without their local part (`+cu121`).
+    """
+
+    workspace: Workspace
+    preferences: str = ""
+    listener: Listener = ignore
+    cancellation: Cancellation = field(default_factory=Cancellation)
+    common: bool = False
+    runs: int = 0
+
+    def ask(self, sides: Sequence[Side], python: str, *, remembered: bool = False) -> Answer:
+        """Whether all the sides resolve together; with `remembered` an earlier yes counts, which has no pins."""
+        question, lines = self.question(sides, python), tuple(self.lines(sides))
+        verdicts = Verdicts(store=self.workspace.store, key=_called(sides))
+        if remembered and verdicts.known(lines, question):
+            return Answer(resolves=True)
+        with self.resolver(sides, python) as resolver:
+            answer = resolver.ask(lines)
+            self.runs += resolver.runs
+        if answer.resolves:
+            verdicts.remember(lines, question)
+        return answer
+
+    def resolver(self, sides: Sequence[Side], python: str, *, doing: str = "asking the resolver") -> Resolver:
+        return Resolver(
+            self.question(sides, python),
+            limit=LIMIT,
+            key=_called(sides),
+            doing=doing,
+            listener=self.listener,
+            cancellation=self.cancellation,
+        )
+
+    def lines(self, sides: Sequence[Side]) -> dict[str, tuple[Demand, ...]]:
+        """What the resolver is asked about, each line with everybody who asks for it."""
+        found: dict[str, tuple[Demand, ...]] = {}
+        for side in sides:
+            for demand in side.needs.requirements:
+                line = without_local_version(demand.line) if self.common else demand.line
+                if line not in side.left_out:
+                    found[line] = (*found.get(line, ()), demand)
+        return found
+
+    def question(self, sides: Sequence[Side], python: str) -> Question:
+        projects = [demand.package for side in sides for demand in side.needs.requirements if demand.package]
+        options = [demand.line for side in sides for demand in side.needs.options]
+        indexes = [] if self.common else [address for side in sides for address in side.needs.definition.indexes]
+        backends = [] if self.common else [backend_of(side.needs) for side in sides]
+        return Question(
+            targets=tuple(Target(python=python, platform=name) for name in platforms_of(sides)),
+            folder=self.workspace.root,
+            indexes=tuple(dict.fromkeys(indexes)),
+            torch_backend=next(filter(None, backends), ""),
+            options=tuple(dict.fromkeys(options)),
+            buildable=tuple(dict.fromkeys(projects)),
+            preferences=self.preferences,
+        )
+
+
+def side_of(needs: Needs) -> Side:
+    """An environment about which nothing was asked yet."""
+    return Side(needs=needs, platforms=needs.platforms)
+
+
+def platforms_of(sides: Sequence[Side]) -> tuple[str, ...]:
+    """The platforms that all have in common, this one first."""
+    common = [name for name in sides[0].platforms if all(name in side.platforms for side in sides)]
+    return tuple(sorted(common, key=lambda name: name != this_platform()))
+
+
+def pythons_of(sides: Sequence[Side]) -> tuple[str, ...]:
+    """The Python versions that all allow: those that they are made from on this machine, then the newest."""
+    common = common_pythons([python for side in sides for python, _demand in side.needs.pythons])
+    preferred = []
+    for side in sides:
+        definition = side.needs.definition
+        with contextlib.suppress(InterpreterNotFound):
+            preferred.append(
+                find_preferred(definition.preferred_python, definition.python, definition.python_key).minor
+            )
+    return tuple(sorted(common, key=lambda version: ".".join(version.split(".")[:2]) not in preferred))
+
+
+def keys_of(sides: Sequence[Side]) -> tuple[str, ...]:
+    """Their env keys."""
+    return tuple(side.needs.key for side in sides)
+
+
+def _called(sides: Sequence[Side]) -> str:
+    return " + ".join(keys_of(sides))

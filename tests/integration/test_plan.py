@@ -1,0 +1,208 @@
+"""`envs.plan`: the fewest environments, proven by uv's real resolver, and what merging saves, by the files on disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import MakeWorkspace
+from kit.index import LocalIndex
+from kit.workspaces import ProjectPlan, WorkspaceKit
+
+from envyard.errors import ExitCode
+
+
+def planned(kit: WorkspaceKit) -> dict[str, Any]:
+    found = json.loads(kit.run("envs.plan", "--json", check=True).stdout)
+    assert isinstance(found, dict)
+    return found
+
+
+def groups(found: dict[str, Any]) -> list[list[str]]:
+    return [one["projects"] for one in found["environments"]]
+
+
+def unlocked(*requirements: str, **changes: Any) -> ProjectPlan:
+    return ProjectPlan(requirements=requirements, locked=False, **changes)
+
+
+# --- the groups
+
+
+def test_projects_that_exclude_each_other_stay_apart(workspace_kit: MakeWorkspace) -> None:
+    kit = workspace_kit(
+        {"one": unlocked("demo==1.0"), "two": unlocked("demo==2.0"), "three": unlocked("alpha"), "four": unlocked()}
+    )
+    found = planned(kit)
+    assert groups(found) == [["one", "three", "four"], ["two"]]
+    assert found["apart"] == [["one", "two"]]
+    assert (found["exact"], found["proven"]) == (True, True)
+    assert found["environments"][0]["packages"]["linux-x86_64"] == {"alpha": "3.0", "demo": "1.0"}
+    assert found["environments"][1]["packages"] is None
+
+
+def test_three_of_which_each_two_fit_are_found_not_to_fit_together(
+    workspace_kit: MakeWorkspace, local_index: LocalIndex
+) -> None:
+    for number in (1, 2, 3):  # each takes one of two places, and three have no room
+        local_index.add("taker", f"{number}.0")
+    local_index.add("left", "1.0", requires=["taker!=1.0"])
+    local_index.add("right", "1.0", requires=["taker!=2.0"])
+    local_index.add("middle", "1.0", requires=["taker!=3.0"])
+    kit = workspace_kit({"one": unlocked("left"), "two": unlocked("right"), "three": unlocked("middle")})
+    found = planned(kit)
+    assert groups(found) == [["one", "two"], ["three"]]
+    assert found["apart"] == [["one", "two", "three"]]
+    assert found["proven"]
+    text = kit.run("envs.plan", check=True).stdout
+    assert "one, two and three all together, though fewer of them can" in text
+
+
+def test_settings_keep_projects_apart_without_a_question(workspace_kit: MakeWorkspace) -> None:
+    kit = workspace_kit({"one": unlocked(python=">=3.12"), "two": unlocked(python="<3.12,>=3.9"), "three": unlocked()})
+    found = planned(kit)
+    assert groups(found) == [["one"], ["two", "three"]]
+    assert ["one", "two"] in found["apart"]
+
+
+def test_project_that_cannot_be_installed_by_itself_stays_alone_and_stops_nobody(
+    workspace_kit: MakeWorkspace,
+) -> None:
+    kit = workspace_kit({"one": unlocked("demo"), "two": unlocked("gamma==2.0", "alpha==3.0"), "three": unlocked()})
+    (kit.root / "gone.in").write_text("", encoding="utf-8")
+    kit.requirements("three").write_text("-r ../gone.in\n-r nosuch.in\n", encoding="utf-8")
+    found = planned(kit)
+    assert groups(found) == [["one"], ["two"], ["three"]]
+    broken, missing = found["unusable"]
+    assert [line["text"] for line in broken["obstacle"]["lines"]] == ["gamma==2.0", "alpha==3.0"]
+    assert "nosuch.in is missing" in missing["error"]
+    text = kit.run("envs.plan", check=True).stdout
+    assert "`two` cannot be installed even by itself" in text
+    assert "requirements/two.in:1: gamma==2.0" in text
+
+
+def test_many_projects_are_put_together_one_by_one(workspace_kit: MakeWorkspace) -> None:
+    plans = {f"p{number:02}": unlocked("demo==1.0" if number % 2 else "demo==2.0") for number in range(14)}
+    kit = workspace_kit(plans, settings={"platforms": ["linux-x86_64"]})
+    found = planned(kit)
+    assert [len(one) for one in groups(found)] == [7, 7]
+    assert not found["exact"]
+    assert found["proven"], "one pair that does not fit is enough to prove that two are needed"
+
+
+def test_workspace_without_projects_needs_nothing(workspace_kit: MakeWorkspace) -> None:
+    kit = workspace_kit({})
+    found = planned(kit)
+    assert (found["environments"], found["runs"]) == ([], 0)
+    assert "no projects" in kit.run("envs.plan", check=True).stdout
+
+
+# --- the resolver
+
+
+def test_what_resolved_once_is_not_asked_again(workspace_kit: MakeWorkspace) -> None:
+    kit = workspace_kit({"one": unlocked("demo"), "two": unlocked("alpha")}, settings={"platforms": ["linux-x86_64"]})
+    assert planned(kit)["runs"] == 4
+    assert planned(kit)["runs"] == 1  # for the versions
+
+
+def test_index_that_cannot_be_reached_is_one_error(workspace_kit: MakeWorkspace, local_index: LocalIndex) -> None:
+    kit = workspace_kit({"one": ["demo"], "two": ["alpha"], "three": ["bulky"]})
+    local_index.down()
+    done = kit.run("envs.plan")
+    assert (done.returncode, done.stdout) == (ExitCode.FAILED, "")
+    assert sum(line.startswith("error:") for line in done.stderr.splitlines()) == 1
+    assert "the package index could not be reached" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a signal to a process group")
+def test_ctrl_c_stops_the_resolver_and_leaves_nothing(workspace_kit: MakeWorkspace, local_index: LocalIndex) -> None:
+    kit = workspace_kit({"one": unlocked("demo"), "two": unlocked("alpha")})
+    hold = local_index.on("*").hold()
+    process = kit.start("envs.plan", env={"TMPDIR": str(_folder(kit.root / "tmp"))})
+    hold.wait_reached()
+    os.killpg(process.pid, signal.SIGINT)
+    output, errors = process.communicate(timeout=30)
+    assert (process.returncode, output) == (ExitCode.INTERRUPTED, "")
+    assert "stopped by the user" in errors
+    assert os.listdir(kit.root / "tmp") == []
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+# --- what it saves
+
+
+def test_files_that_are_shared_already_save_nothing_on_disk(workspace_kit: MakeWorkspace) -> None:
+    kit = workspace_kit({"one": ["bulky==2.0"], "two": ["bulky==2.0", "alpha==1.0"]})
+    kit.run("envs.setup-all", check=True)
+    before = json.loads(kit.run("envs.list", "--json", check=True).stdout)
+    found = planned(kit)
+    (environment,) = found["environments"]
+    saving = environment["saving"]
+    assert saving["apparent"] == sum(row["apparent_bytes"] for row in before["environments"])
+    bulk = 1500 * 200
+    assert saving["apparent"] - saving["apparent_merged"] >= bulk
+    assert 0 <= saving["actual"] - saving["actual_merged"] < bulk
+    assert found["saving"] == saving
+    assert environment["unknown"] == []
+    assert "environments share the files of equal packages by links already" in kit.run("envs.plan").stdout
+
+
+def test_another_version_that_goes_is_saved_on_disk_too(workspace_kit: MakeWorkspace) -> None:
+    kit = workspace_kit({"one": ["bulky==1.0"], "two": ["bulky"]})
+    assert kit.pins("two")["bulky"] == "2.0"
+    kit.run("envs.setup-all", check=True)
+    saving = planned(kit)["environments"][0]["saving"]
+    assert saving["actual"] - saving["actual_merged"] >= 1500 * 200
+
+
+def test_files_that_an_environment_outside_has_too_are_not_saved(workspace_kit: MakeWorkspace) -> None:
+    kit = workspace_kit({"one": ["bulky==1.0"], "two": ["bulky"], "three": ["bulky==2.0", "demo==1.0"]})
+    kit.run("envs.setup-all", check=True)
+    found = planned(kit)
+    assert groups(found) == [["one", "two"], ["three"]]
+    saving = found["environments"][0]["saving"]
+    assert saving["actual"] - saving["actual_merged"] < 1500 * 200
+
+
+def test_environment_that_is_not_built_has_unknown_sizes(workspace_kit: MakeWorkspace) -> None:
+    kit = workspace_kit({"one": ["demo==1.0"], "two": ["alpha"], "three": ["demo==2.0"]})
+    kit.run("envs.setup", "one", check=True)
+    found = planned(kit)
+    assert found["environments"][0]["saving"] is None
+    assert found["environments"][0]["unbuilt"] == ["two"]
+    assert found["saving"] is None
+    text = kit.run("envs.plan", check=True).stdout
+    assert "two has no environment yet" in text
+    assert "envs.setup two" in text
+
+
+def test_version_that_nobody_has_is_not_counted_and_told(workspace_kit: MakeWorkspace, local_index: LocalIndex) -> None:
+    local_index.add("alpha", "2.5")
+    kit = workspace_kit({"one": ["alpha>=2.5"], "two": ["alpha<3"]})
+    kit.requirements("two").write_text("alpha<3\n", encoding="utf-8")
+    kit.lockfile("two").write_text("alpha==2.0\n", encoding="utf-8")
+    kit.run("envs.setup-all", check=True)
+    (environment,) = planned(kit)["environments"]
+    assert environment["packages"]["linux-x86_64"]["alpha"] == "2.5"
+    assert environment["unknown"] == ["alpha"]
+    assert "no environment has the version they would get: alpha" in kit.run("envs.plan").stdout
+
+
+def test_nothing_is_changed(workspace_kit: MakeWorkspace) -> None:
+    kit = workspace_kit({"one": ["demo==1.0"], "two": ["alpha"]})
+    kit.run("envs.setup-all", check=True)
+    cache = kit.store / "cache"
+    before = {path: path.lstat().st_mtime_ns for path in kit.root.rglob("*") if cache not in path.parents}
+    kit.run("envs.plan", check=True)
+    after = {path: path.lstat().st_mtime_ns for path in kit.root.rglob("*") if cache not in path.parents}
+    assert {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)} <= {cache}
