@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from conftest import MakeWorkspace
 from kit.index import LocalIndex
-from kit.workspaces import ProjectPlan, WorkspaceKit
+from kit.wheels import backend_files
+from kit.workspaces import THIS_PYTHON, ProjectPlan, WorkspaceKit
 
 from envyard.errors import ExitCode
 
@@ -84,6 +85,15 @@ def test_project_that_cannot_be_installed_by_itself_stays_alone_and_stops_nobody
     text = kit.run("envs.plan", check=True).stdout
     assert "`two` cannot be installed even by itself" in text
     assert "requirements/two.in:1: gamma==2.0" in text
+
+
+def test_project_whose_own_settings_exclude_each_other_stays_alone(workspace_kit: MakeWorkspace) -> None:
+    files = backend_files("two", "1.0", requires_python="<3.10")
+    kit = workspace_kit({"one": unlocked("demo"), "two": unlocked(editable=True, files=files)})
+    found = planned(kit)
+    assert groups(found) == [["one"], ["two"]]
+    lines = [line["text"] for line in found["unusable"][0]["obstacle"]["lines"]]
+    assert lines == [f'python = "{THIS_PYTHON}"', 'requires-python = "<3.10"']
 
 
 def test_many_projects_are_put_together_one_by_one(workspace_kit: MakeWorkspace) -> None:

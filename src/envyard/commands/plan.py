@@ -18,7 +18,7 @@ from envyard.grouping import EXACT, fewest_groups
 from envyard.inquiry import Inquiry, Side, keys_of, pythons_of, side_of
 from envyard.merging import MergedUse, merged_use
 from envyard.needs import project_needs
-from envyard.obstacles import Obstacle
+from envyard.obstacles import Obstacle, setting_obstacles
 from envyard.pinned import pins_to_keep
 from envyard.platforms import this_platform
 from envyard.process import Cancellation
@@ -147,11 +147,10 @@ class _Planner:
             side = side_of(project_needs(self.workspace, project))
         except (RequirementsUnreadable, InterpreterNotFound) as error:
             return Unusable(key=project.key, error=error)
-        python = next(iter(pythons_of([side])), "")
-        if not python:
-            return Unusable(key=project.key, error=EnvyardError("its requests for a Python exclude each other"))
+        for obstacle in setting_obstacles([side.needs]):
+            return Unusable(key=project.key, obstacle=obstacle)
         inquiry = self.inquiry()
-        side = settle(inquiry, side, python)
+        side = settle(inquiry, side, pythons_of([side])[0])
         self._count(inquiry)
         self._tell(project.key, "failed" if side.failure else "checked", started)
         return Unusable(key=project.key, obstacle=side.failure) if side.failure else side
