@@ -101,7 +101,7 @@ def with_builds(events: Iterable[Event], environments: Iterable[Environment]) ->
     """The events and, where they do not tell it, that each of `environments` was built; the oldest first."""
     found = list(events)
     told = {event.generation for event in found if event.what in (What.BUILT, What.REBUILT)}
-    found += [
+    built = (
         Event(
             time=environment.created,
             what=What.BUILT,
@@ -112,7 +112,8 @@ def with_builds(events: Iterable[Event], environments: Iterable[Environment]) ->
         )
         for environment in environments
         if environment.generation not in told
-    ]
+    )
+    found += filter(_is_sound, built)
     return tuple(sorted(found, key=lambda event: event.time))
 
 
@@ -177,7 +178,10 @@ def _event(line: bytes) -> Event | None:
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
-    whole = 0 <= event.time < _LAST_SECOND and all(
-        math.isfinite(value) and value >= 0 for value in event.seconds.values()
-    )
-    return event if whole else None
+    return event if _is_sound(event) else None
+
+
+def _is_sound(event: Event) -> bool:
+    """Whether its times are some."""
+    durations = event.seconds.values()
+    return 0 <= event.time < _LAST_SECOND and all(math.isfinite(value) and value >= 0 for value in durations)

@@ -12,7 +12,7 @@ from conftest import MakeWorkspace
 from kit.audit import site_packages
 from kit.engine import Engine
 from kit.index import LocalIndex
-from kit.models import CPU, ModelsKit
+from kit.models import CPU, CUDA, ModelsKit
 from kit.workspaces import ProjectPlan, WorkspaceKit
 
 from envyard.commands.overview import EnvironmentReport, take_overview
@@ -136,7 +136,7 @@ def test_what_cannot_be_written_is_said(engine: Engine, target: str, code: int, 
 def test_an_empty_workspace_has_a_page_too(workspace_kit: MakeWorkspace) -> None:
     kit = workspace_kit({})
     done = kit.run("envs.report", "--html", "r.html", check=True)
-    assert done.stdout == "wrote r.html: 0 environments, all as asked for\n"
+    assert done.stdout == "wrote r.html: no environments\n"
     assert "The workspace has no projects." in (kit.root / "r.html").read_text("utf-8")
 
 
@@ -209,6 +209,18 @@ def test_damage_that_only_the_doctor_sees_is_told_until_it_is_healed(engine: Eng
     assert reports(engine)["alpha"].problems == ()
 
 
+def test_a_damaged_pointer_is_told_and_not_taken_for_an_environment_that_was_never_built(engine: Engine) -> None:
+    engine.build()
+    engine.store().pointer_path(Kind.PROJECT, "alpha").write_text("{")
+    assert [problem.check for problem in reports(engine)["alpha"].problems] == ["environment", "pointer"]
+    engine.kit.run("envs.report", "--html", "r.html", check=True)
+    page = (engine.root / "r.html").read_text("utf-8")
+    assert "never built" not in page
+    assert "envyard envs.setup alpha" in page
+    engine.build("alpha")
+    assert reports(engine)["alpha"].problems == ()
+
+
 def test_the_environment_of_a_project_that_is_none_any_more_is_not_forgotten(engine: Engine) -> None:
     engine.build()
     engine.kit.remove("beta")
@@ -265,6 +277,21 @@ def test_environments_of_models_and_what_is_less_than_promised(
     page = engine.root / "r.html"
     engine.kit.run("envs.report", "--html", str(page), check=True)
     assert "legacy-per-model-fallback" in page.read_text("utf-8")
+
+
+def test_an_environment_without_the_cuda_that_it_was_made_for_was_degraded_from_its_build(
+    workspace_kit: MakeWorkspace, local_index: LocalIndex
+) -> None:
+    models = ModelsKit(workspace_kit({}), local_index)
+    models.with_cuda()
+    models.resolve(models.model())
+    with models.here():
+        (one,) = take_overview(Engine(models.kit).workspace()).of_models
+    (event,) = one.history
+    assert (one.key, one.grade) == (CUDA, Grade.DEGRADED)
+    assert (event.what, event.grade) == (What.BUILT, Grade.DEGRADED)
+    assert event.reasons == ("first build", *one.reasons)
+    assert "CUDA" in one.reasons[0]
 
 
 # --- what is remembered

@@ -421,6 +421,16 @@ def test_many_projects_stand_behind_their_versions_in_every_window(tmp_path: Pat
     assert "P0, P7" in page.classed("grouped")[0].text
 
 
+def test_versions_of_lockfiles_alone_need_no_table_when_they_are_the_same(tmp_path: Path) -> None:
+    row = MatrixRow(package="numpy", versions={"a": "1.26", "b": "1.26"})
+    missing = [report(key, tmp_path, grade=Grade.MISSING) for key in "ab"]
+    matrix = Matrix(projects=("a", "b"), rows=(row,), locked=("a", "b"))
+    page = read(page_text(overview(tmp_path, *missing, matrix=matrix)))
+    (section,) = (node for node in page.all("section") if node.attributes["id"] == "versions")
+    assert section.all("table") == []
+    assert [summary.text for summary in section.all("summary")] == ["1 package, the same version everywhere"]
+
+
 # --- pieces
 
 

@@ -106,7 +106,8 @@ class Overview:
 
 
 def take_overview(workspace: Workspace) -> Overview:
-    """Look at everything, and change nothing. No process is started, and no installed file is read."""
+    """Look at everything, and change nothing. No installed file is read, and no process is started, but for a base
+    interpreter that was replaced: it is asked for its version."""
     store = Store(workspace.store)
     current = {(one.kind, one.key): one for one in current_environments(store)}
     committed = list(store.committed())

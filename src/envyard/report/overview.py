@@ -13,6 +13,8 @@ from envyard.report.text import count
 
 def overview_line(overview: Overview, path: Path) -> str:
     """What was written where."""
+    if not overview.environments:
+        return f"wrote {path}: no environments"
     ill = sum(bool(one.problems) for one in overview.environments)
     state = f"{ill} {'needs' if ill == 1 else 'need'} attention" if ill else "all as asked for"
     return f"wrote {path}: {count(len(overview.environments), 'environment')}, {state}"

@@ -94,7 +94,8 @@ def _tiles(overview: Overview) -> Markup | None:
     tiles = [_grades(overview.environments)]
     builds = [one.builds[0] for one in overview.environments if one.builds]
     if disk.apparent:
-        words = f"{size(disk.apparent)} of files; sharing saves {size(disk.saved)}"
+        shared = f"sharing saves {size(disk.saved)}" if disk.saved else "nothing is shared"
+        words = f"{size(disk.apparent)} of files; {shared}"
         tiles.append(_tile("On disk", size(disk.actual), words))
     if builds:
         total = duration(sum(sum(event.seconds.values()) for event in builds))
@@ -163,7 +164,7 @@ def _only_never_built(one: EnvironmentReport) -> bool:
 def _problems(one: EnvironmentReport) -> list[tuple[str, str]]:
     """What is wrong and what heals it; the grade stands beside it already."""
     said = [(problem.message.removeprefix(f"{one.grade}: "), problem.fix) for problem in one.problems]
-    if any(problem.check == "creation" for problem in one.problems):  # which says more
+    if any(problem.check in ("creation", "pointer") for problem in one.problems):  # which say more
         said = [(message, fix) for message, fix in said if message != "first build"]
     return [("never built" if message == "first build" else message, fix) for message, fix in said]
 

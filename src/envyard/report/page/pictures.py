@@ -43,7 +43,8 @@ def disk_section(overview: Overview) -> tuple[str, Markup] | None:
         )
         for one in sorted(measured, key=lambda one: one.apparent_bytes, reverse=True)
     ]
-    words = f"{size(disk.apparent)} of files take {size(disk.actual)} on disk: sharing saves {size(disk.saved)}."
+    saved = f"sharing saves {size(disk.saved)}" if disk.saved else "nothing is shared"
+    words = f"{size(disk.apparent)} of files take {size(disk.actual)} on disk: {saved}."
     if disk.previous > 0:
         words += f" What is kept for a rollback takes {size(disk.previous)} besides."
     unmeasured = len(overview.environments) - len(measured)

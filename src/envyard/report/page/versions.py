@@ -26,8 +26,8 @@ def versions_section(overview: Overview) -> tuple[str, Markup] | None:
     differing = [row for row in rows if row.conflict or row.package == "python"]
     same = [row for row in rows if row not in differing]
     wide = len(matrix.projects) <= _MOST_COLUMNS
-    children = [_grouped(differing, titles, narrow_only=wide)]
-    if wide:
+    children = [_grouped(differing, titles, narrow_only=wide)] if differing else []
+    if wide and differing:
         children.insert(0, _columns(differing, {key: titles.get(key, key) for key in matrix.projects}))
     if same:
         children.append(_same(same, len(matrix.projects)))
