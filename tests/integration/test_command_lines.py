@@ -142,6 +142,8 @@ JSON = {
     "envs.show": "model",
     "envs.matrix": "",
     "envs.report": "",
+    "envs.explain": "model config-load",
+    "envs.plan": "",
     "envs.doctor": "model",
     "envs.rollback": "model",
     "envs.resolve": "--model models/llama",
@@ -170,7 +172,10 @@ ALSO = {
 """Command -> the chapters that the chapter of a command refers to for its JSON."""
 
 # Their keys are names of packages, variables or steps, or on a page of their own, or described with `previous`.
-NOT_FOLLOWED = {"environment", "health", "metadata", "packages", "seconds", "serves", "variables", "versions"}
+NOT_FOLLOWED = {
+    *("environment", "health", "metadata", "packages", "pins"),
+    *("seconds", "serves", "together", "variables", "versions"),
+}
 
 
 def test_the_json_of_each_command_is_described(tmp_path: Path, index: LocalIndex, cache: Path) -> None:
