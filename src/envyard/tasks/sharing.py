@@ -48,8 +48,9 @@ def explain(_context: Context, names: Sequence[str] = (), json: bool = False) ->
 def plan(_context: Context, json: bool = False) -> int:
     """Say how few environments could hold all projects.
 
-    Every group is proven by the resolver, as a whole. Also what merging would save
-    on disk, which is often little: environments share files. Nothing is changed.
+    Every group is proven by the resolver, as a whole. Also what merging would
+    save on disk, which is often little: environments share files. Nothing is
+    changed.
     """
     from envyard.commands.plan import plan as make_plan
     from envyard.report.progress import progress
