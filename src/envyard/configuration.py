@@ -10,6 +10,7 @@ from functools import partial
 from typing import NamedTuple
 
 from envyard.fields import Table
+from envyard.files import read_regular
 from envyard.problems import Location, Problems, invalid
 from envyard.wording import WrittenFloat
 
@@ -21,8 +22,7 @@ def read_toml(file: str, name: str, *, reference: str = "") -> Table:
     file cannot be read, is not UTF-8 or not TOML, and `FileNotFoundError` when it does not exist.
     """
     try:
-        with open(file, "rb") as stream:
-            raw = stream.read()
+        raw = read_regular(file)
     except FileNotFoundError:
         raise
     except OSError as error:

@@ -60,6 +60,15 @@ def write_bytes(path: Path, data: bytes, *, executable: bool = False) -> None:
     _sync_folder(path.parent)
 
 
+def read_regular(path: str | Path) -> bytes:
+    """The content of a file that a person wrote. A pipe or device, which one would wait for, is an `OSError`."""
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise OSError(errno.EINVAL, "is no regular file", os.fspath(path))
+    with open(path, "rb") as file:
+        return file.read()
+
+
 @contextlib.contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
     """Turn the operating system's word about a full, read-only or forbidden disk into an error with a hint."""

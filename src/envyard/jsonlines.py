@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from envyard.errors import ConfigurationInvalid
+from envyard.files import read_regular
 from envyard.problems import Location, Problems, invalid
 from envyard.wording import WrittenFloat
 
@@ -92,7 +93,7 @@ def _text(file: Path, name: str) -> str:
     try:
         if file.stat().st_size > _LARGEST:
             raise invalid(str(file), [f"{name}: is too large for a profile"])
-        return file.read_bytes().decode("utf-8-sig")
+        return read_regular(file).decode("utf-8-sig")
     except OSError as error:
         raise ConfigurationInvalid(
             f"`{file}` cannot be read: {(error.strerror or str(error)).lower()}", hint="name an existing JSON file"

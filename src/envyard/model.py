@@ -75,15 +75,17 @@ def _find(name: str | Path) -> tuple[str, Path | None]:
         raise ModelNotFound("the name of the model is empty, or holds a NUL character", hint=_NAME_ONE)
     path = os.path.expanduser(text)
     try:
-        if os.path.exists(path):
+        if os.path.isfile(path) or os.path.isdir(path):
             real = os.path.realpath(path)
             return real, Path(real)
+        if os.path.exists(path):
+            raise ModelNotFound(f"`{path}` is neither a folder nor a file", hint="name the folder or file of a model")
     except (OSError, ValueError) as error:  # longer than any path may be, say
         raise ModelNotFound(f"`{text[:80]}` is no path of a model: {error}", hint=_NAME_ONE) from error
-    if is_hub_id(text):
-        return text, _in_hub_cache(text)
     if os.path.islink(path):
         raise ModelNotFound(f"`{path}` is a link that leads nowhere", hint="correct the link, or name another model")
+    if is_hub_id(text):
+        return text, _in_hub_cache(text)
     raise ModelNotFound(f"there is no model at `{text[:200]}`", hint=_NAME_ONE)
 
 
@@ -109,7 +111,10 @@ def _in_hub_cache(name: str) -> Path | None:
 
 def _read(model: Model, path: Path | None, *, depth: int) -> Model:
     if path is None:
-        return replace(model, reasons=(*model.reasons, f"{model.identity} is not on this machine: taken for plain"))
+        words = f"{model.identity} is not on this machine: taken for plain"
+        if not depth and os.path.isdir(model.identity.partition("/")[0]):  # a slip of the hand, most likely
+            words = f"there is no `{model.identity}` here, so it counts as the id of a model on the hub; {words}"
+        return replace(model, reasons=(*model.reasons, words))
     if not path.is_dir():
         if path.suffix.lower() == ".gguf":
             return replace(model, backend=LLAMACPP, reasons=(*model.reasons, f"{path.name} is a GGUF file"))

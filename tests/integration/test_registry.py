@@ -560,6 +560,25 @@ def test_cancellation_stops_a_creation_and_leaves_nothing(models: ModelsKit) -> 
     assert models.resolve(model).source == "shared"
 
 
+@pytest.mark.parametrize("build", [True, False])
+def test_cancellation_stops_waiting_for_somebody_else(models: ModelsKit, build: bool) -> None:
+    model = models.model()
+    hold = models.index.on("torch-1.0*.whl").hold()
+    builder = models.kit.start("envs.resolve", "--model", str(model))
+    hold.wait_reached()
+    stop = Cancellation()
+
+    def cancel(event: object) -> None:
+        if isinstance(event, Waiting):
+            stop.cancel()
+
+    with pytest.raises(Cancelled, match="stopped"):
+        models.resolve(models.model("other"), listener=cancel, cancellation=stop, build=build)
+    hold.release()
+    builder.communicate(timeout=60)
+    assert builder.returncode == 0, "whom nobody cancelled goes on"
+
+
 def test_lease_keeps_a_shared_environment_from_prune(models: ModelsKit) -> None:
     model = models.model()
     spec = models.resolve(model)

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ import pytest
 from conftest import MakeWorkspace
 from kit.index import LocalIndex
 from kit.models import CPU, PINS, TORCH, ModelsKit
+from kit.workspaces import SOURCE
 
 from envyard.definition import Kind
 from envyard.environment import Environment
@@ -422,6 +424,33 @@ def test_the_logger_gets_the_sentences_and_steps_that_people_read(
     models.resolve(models.model())
     assert [record.getMessage() for record in caplog.records] == models.said
     assert {(record.name, record.levelname) for record in caplog.records} == {("envyard", "INFO")}
+
+
+def test_the_registry_builds_where_no_library_of_the_edges_is_installed(models: ModelsKit) -> None:
+    program = """
+import sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("rich", "nox", "invoke"):
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Refuse())
+from envyard.errors import EnvyardError
+from envyard.registry import EnvRegistry
+registry = EnvRegistry(sys.argv[1], hardware="cpu")
+print(registry.get_env_for_model(sys.argv[2]).source)
+try:
+    registry.get_env_for_model("nowhere")
+except EnvyardError as error:
+    print(error.message)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, models.root, models.model()],
+        env=models.kit.env | {"PYTHONPATH": str(SOURCE)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.splitlines() == ["shared", "there is no model at `nowhere`"], done.stderr
+    assert done.stderr == ""
 
 
 def test_embedding_application_sees_nothing_on_its_own_output(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -154,6 +155,12 @@ def test_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "wrong.json"
     file.write_bytes(b"\xff\xfe{}")
     assert mistakes(file) == ("wrong.json: is not UTF-8",)
+
+
+def test_pipe_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(ConfigurationInvalid, match="cannot be read: is no regular file"):
+        load_json_profile(tmp_path / "pipe.json")
 
 
 def test_missing_file_is_told(tmp_path: Path) -> None:

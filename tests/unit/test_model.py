@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +179,31 @@ def test_name_that_leads_nowhere_is_told(name: str, tmp_path: Path, monkeypatch:
     with pytest.raises(ModelNotFound) as caught:
         read_model(name)
     assert len(caught.value.message) < 300
+
+
+def test_dangling_link_in_the_form_of_a_hub_id_is_called_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "llama").symlink_to(tmp_path / "nowhere")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelNotFound, match="`models/llama` is a link that leads nowhere"):
+        read_model("models/llama")
+
+
+def test_slip_of_the_hand_below_a_folder_of_here_is_told_to_be_taken_for_a_hub_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "models").mkdir()
+    monkeypatch.chdir(tmp_path)
+    (reason,) = read_model("models/lama").reasons
+    assert reason.startswith("there is no `models/lama` here, so it counts as the id of a model on the hub; ")
+    (reason,) = read_model("organisation/lama").reasons
+    assert reason == "organisation/lama is not on this machine: taken for plain"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such files")
+def test_device_is_no_model() -> None:
+    with pytest.raises(ModelNotFound, match="neither a folder nor a file"):
+        read_model("/dev/null")
 
 
 def test_dangling_link_is_called_one(tmp_path: Path) -> None:

@@ -356,6 +356,13 @@ def test_a_profile_is_not_read_through_a_link_out_of_the_workspace(tmp_path: Pat
     assert "leads out of the workspace through a link" in found[1]
 
 
+def test_a_pipe_that_is_called_like_a_profile_is_told_and_not_waited_for(write: Write) -> None:
+    root = write()
+    os.mkfifo(root / "profiles" / "vllm-cu124.toml")
+    (found,) = mistakes(root)
+    assert found == "profiles/vllm-cu124.toml: cannot be read: is no regular file"
+
+
 def test_a_folder_that_is_called_like_a_profile_is_told(write: Write) -> None:
     root = write()
     (root / "profiles" / "vllm-cu124.toml").mkdir()
