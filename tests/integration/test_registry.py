@@ -712,7 +712,31 @@ def test_update_all_brings_shared_environments_up_to_date_that_were_built(models
     assert "Traceback" not in failed.stderr
 
 
-@pytest.mark.parametrize("task", ["envs.show", "envs.clean", "envs.rollback", "envs.run"])
+def test_rollback_and_clean_take_env_keys(models: ModelsKit) -> None:
+    missing = models.kit.run("envs.rollback", CPU)
+    assert (missing.returncode, "has no previous environment" in missing.stderr) == (1, True)
+    model = models.model()
+    first = models.resolve(model)
+    models.index.add("torch", "2.0", files={"torch/__init__.py": TORCH})
+    models.profile(requirements=["torch==2.0", *PINS[1:]])
+    second = models.resolve(model, update=True)
+    told = models.kit.run("envs.rollback", CPU, check=True).stdout
+    assert "torch 2.0 -> 1.0" in told
+    back = models.resolve(model)
+    assert (back.python_executable, back.metadata["status"]) == (first.python_executable, "STALE")
+    assert (models.store.root / CPU).resolve() == Path(first.metadata["path"])
+    dry = models.kit.run("envs.clean", CPU, "--dry-run", check=True).stdout
+    assert "it serves llama" in dry
+    assert first.python_executable.exists()
+    (models.root / "profiles" / f"{CPU}.toml").unlink()
+    models.kit.run("envs.clean", CPU, "--yes", check=True)
+    assert not first.python_executable.exists()
+    assert not second.python_executable.exists()
+    assert not os.path.lexists(models.store.root / CPU)
+    assert models.kit.run("envs.clean", "--yes").returncode == 2
+
+
+@pytest.mark.parametrize("task", ["envs.show", "envs.run"])
 def test_commands_for_projects_say_what_an_env_key_is(models: ModelsKit, task: str) -> None:
     told = models.kit.run(task, CPU, *(["--", "python"] if task == "envs.run" else []))
     assert told.returncode == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from envyard.builder import audit
 from envyard.commands.removal import locked_at_once
@@ -17,7 +18,7 @@ from envyard.history import Event, What, record
 from envyard.installers.base import Work
 from envyard.process import Cancellation
 from envyard.project import Project, Workspace
-from envyard.publish import publish, refuse_foreign
+from envyard.publish import link_for_people, publish, refuse_foreign
 from envyard.store import Pointer, PointerInvalid, Store
 
 
@@ -35,8 +36,15 @@ def rollback(workspace: Workspace, project: Project) -> RollbackResult:
 
     Raises `EnvironmentMissing` when there is no previous generation that works, and `ForeignEnvironment`.
     """
-    store = Store(workspace.store)
-    kind, key = Kind.PROJECT, project.key
+    return _roll_back(Store(workspace.store), Kind.PROJECT, project.key, project.link, workspace.publish)
+
+
+def rollback_profile(workspace: Workspace, key: str) -> RollbackResult:
+    """The same for the environment that models share by the profile `key`. Raises `EnvironmentMissing`."""
+    return _roll_back(Store(workspace.store), Kind.PROFILE, key, None, workspace.publish)
+
+
+def _roll_back(store: Store, kind: Kind, key: str, link: Path | None, mode: str) -> RollbackResult:
     with locked_at_once(store, kind, key):
         try:
             pointer = store.pointer(kind, key)
@@ -44,7 +52,8 @@ def rollback(workspace: Workspace, project: Project) -> RollbackResult:
             pointer = store.recover_pointer(kind, key)
         now = _previous_environment(store, key, () if pointer is None else pointer.previous)
         assert pointer is not None
-        refuse_foreign(store, project.link, key)
+        if link is not None:
+            refuse_foreign(store, link, key)
         before = store.load(pointer.current)
         rest = tuple(name for name in pointer.previous if name != now.generation)
         store.write_pointer(
@@ -59,7 +68,10 @@ def rollback(workspace: Workspace, project: Project) -> RollbackResult:
         )
         done = Event(time=time.time(), what=What.ROLLED_BACK, grade=Grade.OK, generation=now.generation)
         record(store, kind, key, done)
-        publish(store, project.link, now, workspace.publish, replace_foreign=False)
+        if link is not None:
+            publish(store, link, now, mode, replace_foreign=False)
+        else:
+            link_for_people(store, now)
         store.touch(kind, key)
     return RollbackResult(key=key, before=before, now=now)
 

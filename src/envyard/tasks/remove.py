@@ -13,14 +13,14 @@ from envyard.project import Project, Workspace
 from envyard.report import complain, render_error, write
 from envyard.report.text import Style, count, size, width_of
 from envyard.tasks.task import command, is_dry, workspace_here
-from envyard.tasks.values import named_projects, one_project, parse_duration, parse_size
+from envyard.tasks.values import named_projects, one_project, parse_duration, parse_size, split_names
 
 if TYPE_CHECKING:  # imported by each command
     from envyard.commands.removal import RemovalResult
 
 
 @command(
-    names="Projects, each by its key, title or path.",
+    names="Projects, each by its key, title or path; profiles by their env key.",
     all="All projects.",
     yes="Do not ask.",
 )
@@ -32,7 +32,7 @@ def clean(
     dry_run: bool = False,
     json: bool = False,
 ) -> int:
-    """Remove the environments of the projects NAME ...
+    """Remove the environments of NAME ..., projects or profiles.
 
     What is kept for a rollback goes too; what a running process uses stays. The
     packages remain in the installer's cache, so building anew is quick.
@@ -42,12 +42,15 @@ def clean(
     workspace = workspace_here()
     if all and names:
         raise UsageError("`envs.clean` takes names or `--all`, not both", hint="leave one of them out")
-    projects = workspace.projects if all else named_projects(workspace, names, "envs.clean")
+    shared, others = split_names(workspace, names, _shared_keys(workspace))
+    projects = workspace.projects if all else named_projects(workspace, others, "envs.clean") if others else ()
+    if not projects and not shared and not all:
+        named_projects(workspace, (), "envs.clean")
     dry = is_dry(context, dry_run)
-    if not dry and not yes and not _agreed(workspace, projects):
+    if not dry and not yes and not _agreed(workspace, projects, shared):
         complain("nothing was removed")
         return 1
-    return _report(workspace, remove(workspace, projects, dry_run=dry), json=json)
+    return _report(workspace, remove(workspace, projects, profiles=shared, dry_run=dry), json=json)
 
 
 @command(
@@ -75,17 +78,22 @@ def prune(
     return _report(workspace, result, json=json)
 
 
-@command(metavar="NAME", names="The project: its key, title or path.")
+@command(metavar="NAME", names="The project: its key, title or path; or the env key of a profile.")
 def rollback(_context: Context, names: Sequence[str] = (), json: bool = False) -> int:
-    """Go back to the previous environment of the project NAME.
+    """Go back to the previous environment of NAME, a project or a profile.
 
     Doing it twice is where you started. The lockfile stays as it is, so the next
     set-up builds what it asks for.
     """
     from envyard.commands.rollback import rollback as roll_back
+    from envyard.commands.rollback import rollback_profile
 
     workspace = workspace_here()
-    result = roll_back(workspace, one_project(workspace, names, "envs.rollback"))
+    shared, others = split_names(workspace, names, _shared_keys(workspace))
+    if len(shared) == 1 and not others:
+        result = rollback_profile(workspace, shared[0])
+    else:
+        result = roll_back(workspace, one_project(workspace, names, "envs.rollback"))
     if json:
         from envyard.report.data import as_json, rollback_data
 
@@ -97,7 +105,17 @@ def rollback(_context: Context, names: Sequence[str] = (), json: bool = False) -
     return 0
 
 
-def _agreed(workspace: Workspace, projects: Sequence[Project]) -> bool:
+def _shared_keys(workspace: Workspace) -> frozenset[str]:
+    """The env keys of profiles, also of those that are gone and whose environments are not."""
+    from envyard.definition import Kind
+    from envyard.profilefile import profile_keys
+    from envyard.store import Store
+
+    built = [pointer.key for pointer in Store(workspace.store).pointers() if pointer.kind == Kind.PROFILE]
+    return frozenset([*profile_keys(workspace.root), *built])
+
+
+def _agreed(workspace: Workspace, projects: Sequence[Project], profiles: Sequence[str]) -> bool:
     """Ask on the terminal. Raises `UsageError` where there is nobody to ask."""
     from envyard.commands.clean import clean as remove
 
@@ -106,7 +124,7 @@ def _agreed(workspace: Workspace, projects: Sequence[Project]) -> bool:
             "`envs.clean` asks before it removes anything, and there is no terminal to ask on",
             hint="say `--yes` to remove without a question, or `--dry-run` to see what would go",
         )
-    planned = remove(workspace, projects, dry_run=True)
+    planned = remove(workspace, projects, profiles=profiles, dry_run=True)
     keys = [removal.key for removal in planned.removals if removal.error is None]
     if not keys:
         return True  # nothing there to lose

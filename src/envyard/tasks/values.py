@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from envyard.errors import UnknownEnvironment, UsageError
 from envyard.profile import Profile
@@ -63,15 +63,20 @@ def named_environments(
 ) -> tuple[tuple[Project, ...], tuple[Profile, ...]]:
     """The projects and the profiles that were named, at least one; a project goes before a profile of the same name."""
     keys = profile_keys(workspace.root)
-    shared = [name for name in names if name in keys and not _is_project(workspace, name)]
-    others = [name for name in names if name not in shared]
+    shared, others = split_names(workspace, names, keys)
     try:
         projects = named_projects(workspace, others, task) if others or not shared else ()
     except UnknownEnvironment as error:
         meant = [(name, closest(name, keys)) for name in others if not _is_project(workspace, name)]
         details = [f"{shown(name)}: did you mean the profile `{key}`?" for name, key in meant if key]
         raise UnknownEnvironment(error.message, details=[*details, *error.details], hint=error.hint) from None
-    return projects, tuple(load_profile(workspace.root, key) for key in dict.fromkeys(shared))
+    return projects, tuple(load_profile(workspace.root, key) for key in shared)
+
+
+def split_names(workspace: Workspace, names: Sequence[str], keys: Collection[str]) -> tuple[list[str], list[str]]:
+    """Those of `names` that are among the env `keys` of profiles and name no project, each once; and the others."""
+    shared = [name for name in dict.fromkeys(names) if name in keys and not _is_project(workspace, name)]
+    return shared, [name for name in names if name not in shared]
 
 
 def _is_project(workspace: Workspace, name: str) -> bool:
