@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from envyard.contradictions import place_of
 from envyard.demands import Demand
-from envyard.errors import InterpreterNotFound
+from envyard.errors import EnvyardError, InterpreterNotFound, RequirementsUnreadable
 from envyard.events import Listener, ignore
 from envyard.interpreter import find_preferred
-from envyard.loosening import without_local_version
+from envyard.loosening import readable, without_local_version
 from envyard.needs import Needs
 from envyard.obstacles import Obstacle, backend_of
 from envyard.platforms import this_platform
@@ -18,7 +20,7 @@ from envyard.process import Cancellation
 from envyard.project import Workspace
 from envyard.pythons import common_pythons
 from envyard.relaxation import LIMIT
-from envyard.resolver import Answer, Question, Resolver, Target
+from envyard.resolver import Answer, NotUnderstood, Question, Resolver, Target
 from envyard.verdicts import Verdicts
 
 
@@ -60,7 +62,10 @@ class Inquiry:
         if remembered and verdicts.known(lines, question):
             return Answer(resolves=True)
         with self.resolver(sides, python) as resolver:
-            answer = resolver.ask(lines)
+            try:
+                answer = resolver.ask(lines)
+            except NotUnderstood as error:
+                raise _blaming(error, self.lines(sides), self.workspace.root) from error
             self.runs += resolver.runs
         if answer.resolves:
             verdicts.remember(lines, question)
@@ -129,6 +134,18 @@ def pythons_of(sides: Sequence[Side]) -> tuple[str, ...]:
 def keys_of(sides: Sequence[Side]) -> tuple[str, ...]:
     """Their env keys."""
     return tuple(side.needs.key for side in sides)
+
+
+def _blaming(error: NotUnderstood, lines: Mapping[str, Sequence[Demand]], root: Path) -> EnvyardError:
+    """The error with the place of the line, which the resolver had from a file of its own."""
+    for line, demands in lines.items():
+        if not line.startswith("-") and not readable(line):
+            demand = demands[0]
+            problem = f"`{demand.text}` is not understood"
+            hint = "correct the line: `name==1.0`, `name[extra]>=1,<2`"
+            where = place_of(demand.file, root, demand.number)
+            return RequirementsUnreadable(f"{where}{problem}", hint=hint, details=error.details[1:2])
+    return error
 
 
 def _called(sides: Sequence[Side]) -> str:

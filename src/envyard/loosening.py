@@ -19,6 +19,11 @@ class Level(IntEnum):
     ANY = 3
 
 
+def readable(line: str) -> bool:
+    """Whether the line is a requirement as PEP 508 has it."""
+    return _parse(line) is not None
+
+
 def can_loosen(line: str) -> bool:
     """Whether the line restricts versions; a direct reference to a file cannot be loosened."""
     requirement = _parse(line)

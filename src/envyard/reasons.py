@@ -28,6 +28,7 @@ _SENTENCES = (
     (_NO_WHEEL, "{what} has no wheel for this Python and platform"),
 )
 _RULES = re.compile(r"[\u2500-\u257f\u25b6\u00d7]")  # box drawing, and what uv sets beside it
+_HEADING = re.compile(r"^(?:(?:error|cause): |\[(?:stdout|stderr)\]$)")
 _LONGEST = 12  # lines of uv's own words
 
 
@@ -54,8 +55,8 @@ def reasons(words: str, packages: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def own_words(words: str) -> tuple[str, ...]:
-    """uv's explanation as it is, without its drawing."""
-    lines = [" ".join(_RULES.sub(" ", line).split()) for line in words.splitlines()]
+    """uv's explanation as it is, without its drawing and headings."""
+    lines = [_HEADING.sub("", " ".join(_RULES.sub(" ", line).split())) for line in words.splitlines()]
     return tuple([line for line in lines if line][:_LONGEST])
 
 

@@ -18,7 +18,7 @@ from envyard.errors import EnvyardError, UsageError
 from envyard.events import Listener, Phase, PhaseStarted, ignore
 from envyard.installers.base import Work
 from envyard.installers.failures import STORAGE
-from envyard.installers.uv import Uv, explain_failure, find_uv
+from envyard.installers.uv import Uv, explain_failure, find_uv, not_understood
 from envyard.platforms import PLATFORMS
 from envyard.process import Cancellation, Completed
 from envyard.requirements import parse_lockfile
@@ -79,6 +79,10 @@ class Answer:
 
 class NotAsked(EnvyardError):
     """The resolver could not answer: the index cannot be reached, refuses access, or uv does not understand a line."""
+
+
+class NotUnderstood(NotAsked):
+    """uv cannot read one of the lines."""
 
 
 class TooManyRuns(EnvyardError):
@@ -154,7 +158,8 @@ class Resolver:
                 return Answer(resolves=False, target=target, words=words)
             if done.returncode:
                 failure = explain_failure(self._work, done, offline=False)
-                raise NotAsked(failure.message, hint=failure.hint, details=failure.details)
+                problem = NotUnderstood if not_understood(done) else NotAsked
+                raise problem(failure.message, hint=failure.hint, details=failure.details)
             pins[target] = {pin.name: pin.version for pin in parse_lockfile(self._output.read_text("utf-8"))}
         return Answer(resolves=True, pins=pins)
 

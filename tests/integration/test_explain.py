@@ -319,6 +319,24 @@ def test_wrong_names_are_usage_errors(workspace_kit: MakeWorkspace, names: list[
     assert words in " ".join(done.stderr.split())
 
 
+def test_line_that_is_no_requirement_is_named_by_its_place(workspace_kit: MakeWorkspace) -> None:
+    kit = workspace_kit({"one": ["demo"], "two": ProjectPlan(requirements=["alpha"], locked=False)})
+    kit.requirements("two").write_text("# two\nalpha=>1\n", encoding="utf-8")
+    done = kit.run("envs.explain", "one", "two")
+    assert (done.returncode, done.stdout) == (ExitCode.FAILED, "")
+    assert "error: requirements/two.in:2: `alpha=>1` is not understood" in done.stderr
+
+
+def test_build_that_fails_is_told_in_its_own_words(workspace_kit: MakeWorkspace) -> None:
+    files = {**backend_files("two", "1.0"), "in_tree_backend.py": "raise SystemExit('no way')\n"}
+    files["pyproject.toml"] = files["pyproject.toml"].replace("dependencies = []", 'dynamic = ["dependencies"]')
+    plan = ProjectPlan(files=files, locked=False, settings={"requirements": ["projects/two/pyproject.toml"]})
+    kit = workspace_kit({"one": ["demo"], "two": plan})
+    (obstacle,) = explained(kit)["obstacles"]
+    assert obstacle["alone"] == "two"
+    assert "no way" in obstacle["reasons"]
+
+
 def test_index_that_cannot_be_reached_is_one_error(workspace_kit: MakeWorkspace, local_index: LocalIndex) -> None:
     kit = workspace_kit({"one": ["demo"], "two": ["alpha"]})
     local_index.down()

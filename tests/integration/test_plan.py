@@ -74,14 +74,17 @@ def test_settings_keep_projects_apart_without_a_question(workspace_kit: MakeWork
 def test_project_that_cannot_be_installed_by_itself_stays_alone_and_stops_nobody(
     workspace_kit: MakeWorkspace,
 ) -> None:
-    kit = workspace_kit({"one": unlocked("demo"), "two": unlocked("gamma==2.0", "alpha==3.0"), "three": unlocked()})
+    plans = {key: unlocked() for key in ("three", "four")}
+    kit = workspace_kit({"one": unlocked("demo"), "two": unlocked("gamma==2.0", "alpha==3.0"), **plans})
+    kit.requirements("four").write_text("demo=>1\n", encoding="utf-8")
     (kit.root / "gone.in").write_text("", encoding="utf-8")
     kit.requirements("three").write_text("-r ../gone.in\n-r nosuch.in\n", encoding="utf-8")
     found = planned(kit)
-    assert groups(found) == [["one"], ["two"], ["three"]]
-    broken, missing = found["unusable"]
+    assert groups(found) == [["one"], ["two"], ["three"], ["four"]]
+    broken, missing, unreadable = found["unusable"]
     assert [line["text"] for line in broken["obstacle"]["lines"]] == ["gamma==2.0", "alpha==3.0"]
     assert "nosuch.in is missing" in missing["error"]
+    assert unreadable["error"].startswith("requirements/four.in:1: `demo=>1` is not understood")
     text = kit.run("envs.plan", check=True).stdout
     assert "`two` cannot be installed even by itself" in text
     assert "requirements/two.in:1: gamma==2.0" in text

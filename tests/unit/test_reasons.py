@@ -81,8 +81,8 @@ def test_range_that_uv_made_of_one_version_is_that_version() -> None:
 
 
 def test_words_that_are_not_understood_are_shown_as_they_are() -> None:
-    words = "error: Something new\n  ╰─▶ it cannot be, because of the moon\n\n"
-    assert reasons(words, {"a": "1"}) == ("error: Something new", "it cannot be, because of the moon")
+    words = "error: Something new\n  ╰─▶ it cannot be, because of the moon\n\n   [stderr]\n   no way\n"
+    assert reasons(words, {"a": "1"}) == ("Something new", "it cannot be, because of the moon", "no way")
 
 
 def test_no_words_are_no_reason() -> None:

@@ -143,14 +143,15 @@ class _Planner:
     def prepare(self, project: Project) -> Side | Unusable:
         """What can be asked about a project."""
         started = time.monotonic()
+        inquiry = self.inquiry()
         try:
             side = side_of(project_needs(self.workspace, project))
+            for obstacle in setting_obstacles([side.needs]):
+                return Unusable(key=project.key, obstacle=obstacle)
+            side = settle(inquiry, side, pythons_of([side])[0])
         except (RequirementsUnreadable, InterpreterNotFound) as error:
+            self._tell(project.key, "failed", started)
             return Unusable(key=project.key, error=error)
-        for obstacle in setting_obstacles([side.needs]):
-            return Unusable(key=project.key, obstacle=obstacle)
-        inquiry = self.inquiry()
-        side = settle(inquiry, side, pythons_of([side])[0])
         self._count(inquiry)
         self._tell(project.key, "failed" if side.failure else "checked", started)
         return Unusable(key=project.key, obstacle=side.failure) if side.failure else side

@@ -261,6 +261,11 @@ def explain_failure(work: Work, completed: Completed, *, offline: bool) -> Envya
     return error
 
 
+def not_understood(completed: Completed) -> bool:
+    """Whether uv stopped at a line that it cannot read."""
+    return _WORDS[Cause.UNREADABLE].search(completed.stderr) is not None
+
+
 def os_environment() -> dict[str, str]:
     """The caller's environment, scrubbed: what uv and pip would see."""
     return child_environment()

@@ -90,7 +90,7 @@ def _by_requirements(found: Explanation) -> str:
     if sharing.possible:
         return f"yes, they resolve together ({asked})"
     if any(obstacle.alone for obstacle in sharing.obstacles):
-        return f"no, not even each by itself can be installed ({asked})"
+        return f"no, one of them cannot be installed even by itself ({asked})"
     return f"no, these lines exclude each other ({asked})"
 
 
