@@ -256,8 +256,8 @@ def _warn_of_hashes(given: _Input, pins: Sequence[Pin], alone: Mapping[str, Sequ
         work.tell(Warned(key=work.key, message=f"{what}; run {command} where the first index has them all"))
     changed = [name for name in lacking if name not in fitting]
     if changed:
-        what = f"{_some(changed)}: the index has other files than those that were locked"
-        work.tell(Warned(key=work.key, message=f"{what}; if that is as it should be, run {command}"))
+        other = f"{_some(changed)}: the index has other files than those that were locked"
+        work.tell(Warned(key=work.key, message=f"{other}; if that is as it should be, run {command}"))
 
 
 def _some(names: Sequence[str]) -> str:

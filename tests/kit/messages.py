@@ -81,6 +81,23 @@ def messages() -> tuple[Text, ...]:
 
 
 @cache
+def warnings() -> tuple[Text, ...]:
+    """Every warning of the engine."""
+    found = list(texts_in("installers/uv.py", "cache_device_warning"))
+    for path, tree in _modules(SOURCE):
+        for scope, call in _calls(tree):
+            if _called(call) == "Warned":
+                told = [
+                    text
+                    for one in call.keywords
+                    if one.arg == "message"
+                    for text in _texts(one.value, scope, tree) or []
+                ]
+                found += [Text(text, f"{path.relative_to(ROOT).as_posix()}:{call.lineno}") for text in told]
+    return tuple(dict.fromkeys(found))
+
+
+@cache
 def hints() -> tuple[Text, ...]:
     """Every hint: those that errors are made with, and every other text that may be one."""
     found = [text for one in raised() for text in one.hints]
@@ -180,7 +197,8 @@ def _texts(node: ast.expr, scope: ast.AST, tree: ast.Module, above: frozenset[st
     if isinstance(node, ast.Name) and node.id not in above:
         values = _assigned(node.id, scope) or (_assigned(node.id, tree) if node.id.isupper() else [])
         inside = above | {node.id}
-        return [text for value in values for text in _texts(value, scope, tree, inside) or [HOLE]] or None
+        more = HOLE if _grows(node.id, scope) else ""
+        return [text + more for value in values for text in _texts(value, scope, tree, inside) or [HOLE]] or None
     return None
 
 
@@ -193,6 +211,14 @@ def _assigned(name: str, scope: ast.AST) -> list[ast.expr]:
         if isinstance(node, ast.Assign)
         and any(isinstance(target, ast.Name) and target.id == name for target in node.targets)
     ]
+
+
+def _grows(name: str, scope: ast.AST) -> bool:
+    """Whether something is put behind a variable of a function, by `+=`."""
+    return any(
+        isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name) and node.target.id == name
+        for node in (ast.walk(scope) if isinstance(scope, ast.FunctionDef) else ())
+    )
 
 
 def _outermost_texts(tree: ast.AST) -> Iterator[tuple[ast.AST, ast.expr]]:

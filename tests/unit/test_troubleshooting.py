@@ -57,8 +57,15 @@ def test_hints_on_the_page_are_those_of_the_program() -> None:
     assert unlike(messages.hints(), list(lines("hint: "))) == []
 
 
+def test_every_warning_has_an_entry_and_every_entry_a_warning() -> None:
+    entries = [row[0] for row in rows("warning")]
+
+    assert messages.not_matched(messages.warnings(), entries) == []
+    assert unlike(messages.warnings(), entries) == []
+
+
 def test_entries_say_what_to_do() -> None:
-    assert [row for row in rows("you see") if len(row) != 2 or len(row[1]) < 4] == []
+    assert [row for row in [*rows("you see"), *rows("warning")] if len(row) != 2 or len(row[1]) < 4] == []
 
 
 @pytest.mark.parametrize("one", messages.raised(), ids=lambda one: one.place)
