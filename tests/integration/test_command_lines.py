@@ -23,6 +23,7 @@ from kit import reference
 from kit.documents import PLACES, Block, blocks_of, documents, name_of, parse
 from kit.index import LocalIndex
 from kit.shell import Shell, difference
+from kit.shop import make_shop, shop_wheels
 
 from envyard.platforms import this_platform
 from envyard.tasks import namespace
@@ -34,6 +35,7 @@ pytestmark = pytest.mark.skipif(this_platform() != "linux-x86_64", reason="the d
 def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalIndex]:
     folder = tmp_path_factory.mktemp("reference-wheels")
     reference.reference_wheels(folder)
+    shop_wheels(folder)
     with LocalIndex(tmp_path_factory.mktemp("index"), folder) as index:
         yield index
     shutil.rmtree(folder, ignore_errors=True)
@@ -85,9 +87,9 @@ class Reader:
 
     def _place(self, name: str) -> Path:
         if name not in self._places:
-            make = {PLACES[0]: reference.make_reference, PLACES[1]: reference.make_monorepo}[name]
-            self._places[name] = self._folder / str(len(self._places)) / "monorepo"
-            make(self._places[name], self._index)
+            make = dict(zip(PLACES, (reference.make_reference, reference.make_monorepo, make_shop), strict=True))
+            self._places[name] = self._folder / str(len(self._places)) / ("shop" if name == PLACES[2] else "monorepo")
+            make[name](self._places[name], self._index)
         return self._places[name]
 
     def _variables(self, block: Block) -> dict[str, str]:

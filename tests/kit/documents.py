@@ -13,7 +13,7 @@ they are about (or, for a paragraph, in it):
     <!-- ends with: 1 -->                           the exit code of the last command of the block (default: 0)
     <!-- needs: direnv -->                          only run where this program is there
     <!-- output not tested: real GPUs differ -->    run, but what it prints is not compared
-    <!-- in: a new monorepo -->                     in that folder, up to the next of these
+    <!-- in: the shop -->                           in that folder (one of `PLACES`), up to the next of these
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = r"(?:envyard|invoke|nox|python -m envyard|(?:\.[/\\])?scripts[/\\][\w.]+)"
-PLACES = ("the reference workspace", "a new monorepo")
+PLACES = ("the reference workspace", "a new monorepo", "the shop")
 
 _KINDS = ("not tested", "before", "ends with", "needs", "output not tested", "in")
 _REMARK = re.compile(r"(?<!`)<!--\s*([a-z][a-z -]*): (.*?) -->", re.DOTALL)

@@ -28,7 +28,7 @@ _REAL = ("iniconfig", "packaging", "pluggy", "pygments", "pytest")
 _TORCH_BUILDS = {"2.0.0": "cu117", "2.1.0": "cu121"}  # what the real ones, of the general index for Linux, say they are
 _PIN = re.compile(r"^([A-Za-z0-9][\w.-]*)==([^\s;\\]+)", re.MULTILINE)
 _LOCKED = re.compile(r"^([A-Za-z0-9][\w.-]*)==([^\s;\\]+)(.*?)(?: \\)?\n((?:    --hash=.*\n)+)", re.MULTILINE)
-_AUTHOR = {
+AUTHOR = {
     f"GIT_{role}_{what}": value
     for role in ("AUTHOR", "COMMITTER")
     for what, value in (("NAME", "you"), ("EMAIL", "you@example.org"))
@@ -85,7 +85,7 @@ def make_reference(root: Path, index: LocalIndex) -> None:
         model.parent.mkdir(parents=True)
         model.write_text('{"model_type": "llama"}\n', encoding="utf-8")
     for words in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "All of it"]):
-        subprocess.run(["git", *words], cwd=root, check=True, env=os.environ | _AUTHOR)
+        subprocess.run(["git", *words], cwd=root, check=True, env=os.environ | AUTHOR)
     subprocess.run(["git", "update-ref", "refs/remotes/origin/main", "HEAD"], cwd=root, check=True)
 
 
@@ -167,7 +167,7 @@ def variables(index: LocalIndex, programs: Path, cache: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     paths = {"PATH": os.pathsep.join([str(programs), kept["PATH"]]), "UV_CACHE_DIR": str(cache)}
     nowhere = {"HTTPS_PROXY": "http://127.0.0.1:9"}  # what a document prints must not depend on a network
-    return {**kept, **index.environment(), **_AUTHOR, **paths, **nowhere}
+    return {**kept, **index.environment(), **AUTHOR, **paths, **nowhere}
 
 
 # --- parts of the reference workspace

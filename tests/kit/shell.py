@@ -67,6 +67,7 @@ _TAG = re.compile(r"\[([\w-]+(?: \+ [\w-]+)*)\] ")
 _VALUES = (
     (r"\b\d{4}-\d\d-\d\d \d\d:\d\d\b|\b20\d{6}-\d{6}\b", "<when>"),
     (r"\b(?:\d+ (?:min|h|d) ago|just now)\b", "<age>"),
+    (r"(?:, took| in) (?:a|\d+) (?:second|minute)s?\b", ""),
     (r"\b\d+ min \d\d s\b|\b\d+(?:\.\d+)? (?:ms|s)\b", "<time>"),
     (r"\b\d+(?:\.\d+)? (?:B|kB|MB|GB|TB)\b", "<size>"),
     (r"\b[0-9a-f]{8}\b", "<generation>"),
@@ -87,7 +88,7 @@ def difference(expected: str, actual: str, *, root: Path, home: Path) -> str:
     line for any lines. Progress lines such as `[model] verify` count only where the document has some, and only in
     their order for each project.
     """
-    wanted = _lines(expected, {"/home/you/monorepo": "<root>", "/home/you": "<home>"})
+    wanted = _lines(expected, {"/home/you/monorepo": "<root>", "/home/you/shop": "<root>", "/home/you": "<home>"})
     got = _lines(
         actual, {name: f"<{word}>" for word, path in (("root", root), ("home", home)) for name in _names(path)}
     )
