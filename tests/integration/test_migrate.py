@@ -320,3 +320,42 @@ def test_command_migrates_and_undoes(models: ModelsKit) -> None:
     refused = models.kit.run("envs.migrate", "--undo", "--keep")
     assert refused.returncode == 2
     assert "nothing to migrate" in models.kit.run("envs.migrate", "--undo", "--model", str(model / "..")).stdout
+
+
+# --- old environments that lie elsewhere
+
+
+@pytest.mark.parametrize("how", ["option", "variable", "workspace.toml"])
+def test_old_environments_elsewhere_are_found_listed_and_migrated(models: ModelsKit, tmp_path: Path, how: str) -> None:
+    model = models.model()
+    folder = models.legacy(model)
+    place = (models.root / "app" / "old") if how == "workspace.toml" else tmp_path / "elsewhere" / "old"
+    place.parent.mkdir()
+    models.environments.rename(place)
+    # what is inside still names the folder where it was made, which only its scripts would mind
+    assert folder.name in os.listdir(place)
+    option: list[str] = []
+    if how == "option":
+        option = ["--environments", str(place)]
+    elif how == "variable":
+        models.kit.env["ENVYARD_ENVIRONMENTS"] = str(place)
+    else:
+        models.kit.settings["environments"] = "app/old"
+        models.kit.write_definition()
+    found = models.kit.run("envs.resolve", "--model", str(model), "--json", *option, check=True)
+    assert json.loads(found.stdout)["metadata"]["legacy_path"] == str(place / folder.name)
+    listed = json.loads(models.kit.run("envs.list", "--json", *option, check=True).stdout)["environments"]
+    assert [row["path"] for row in listed if row["kind"] == "legacy"] == [str(place / folder.name)]
+    moved = models.kit.run("envs.migrate", "--all", *option, check=True)
+    assert "migrated" in moved.stdout
+    assert os.listdir(place) == []
+    models.kit.run("envs.migrate", "--undo", check=True)
+    assert os.listdir(place) == [folder.name]
+
+
+def test_registry_takes_the_folder_of_old_environments_from_its_caller(models: ModelsKit, tmp_path: Path) -> None:
+    model = models.model()
+    models.legacy(model)
+    models.environments.rename(tmp_path / "old")
+    with models.here():
+        assert models.registry(environments=tmp_path / "old").get_env_for_model(model).source == "legacy-per-model"
