@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -324,6 +325,15 @@ def test_everything_that_happens_to_an_environment_is_remembered(engine: Engine)
     assert {*built.seconds} == {"create", "install", "verify"}
     assert "satisfies a requirement" in failed.reasons[0]
     assert told(engine, "beta") == []
+
+
+def test_a_rollback_to_what_was_changed_by_hand_is_remembered_as_that(engine: Engine) -> None:
+    engine.build("alpha")
+    shutil.rmtree(site_packages(engine.kit.venv("alpha")) / "demo-1.0.dist-info")
+    engine.kit.pin("alpha", "demo", "2.0")
+    engine.build("alpha")
+    engine.rollback("alpha")
+    assert told(engine, "alpha")[-1] == ("rolled back", "drifted")
 
 
 def test_a_first_build_that_fails_is_remembered_although_there_is_no_environment(engine: Engine) -> None:

@@ -13,7 +13,7 @@ from envyard.definition import Kind
 from envyard.environment import Environment
 from envyard.errors import CommandFailed, EnvironmentMissing
 from envyard.events import ignore
-from envyard.health import Grade, check_health
+from envyard.health import check_health
 from envyard.history import Event, What, record
 from envyard.installers.base import Work
 from envyard.process import Cancellation
@@ -66,8 +66,19 @@ def _roll_back(store: Store, kind: Kind, key: str, link: Path | None, mode: str)
                 updated=time.time(),
             )
         )
-        done = Event(time=time.time(), what=What.ROLLED_BACK, grade=Grade.OK, generation=now.generation)
-        record(store, kind, key, done)
+        health = check_health(now, None)
+        record(
+            store,
+            kind,
+            key,
+            Event(
+                time=time.time(),
+                what=What.ROLLED_BACK,
+                grade=health.grade,
+                reasons=health.reasons,
+                generation=now.generation,
+            ),
+        )
         if link is not None:
             publish(store, link, now, mode, replace_foreign=False)
         else:
