@@ -77,8 +77,15 @@ def delegate(python: str, action: str, arguments: list[str]) -> int:
     if not tools.WINDOWS:
         os.chdir(tools.ROOT)
         os.execve(python, command, environment)
+    return run_to_its_end(command, environment)
+
+
+def run_to_its_end(command: list[str], environment: dict[str, str]) -> int:
+    import signal
     import subprocess
 
+    if sys.platform == "win32":
+        signal.signal(signal.SIGBREAK, signal.default_int_handler)  # Ctrl-Break, heard as Ctrl-C is
     child = subprocess.Popen(command, cwd=tools.ROOT, env=environment)
     while True:
         with contextlib.suppress(KeyboardInterrupt):  # the console sends Ctrl-C to the child too: it decides

@@ -25,6 +25,11 @@ from tool_lock import exclusive_lock, write_json
 
 LOG = os.path.join(tools.STORE, "logs", "tools.log")
 PYTHON_NAME = f"python{sys.version_info.major}.{sys.version_info.minor}"
+# Not as a program called `pip`: on Windows that one refuses to install the pip of the lockfile.
+START_PIP = (
+    "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); "
+    "runpy.run_module('pip', run_name='__main__', alter_sys=True)"
+)
 IMPORTS = ("filelock", "invoke", "nox", "packaging", "rich", "tomlkit", "uv", "virtualenv")
 
 # What the output of a failed child means: pattern, message, hint. The first match counts.
@@ -51,7 +56,7 @@ FAILURES = (
 
 def ensure_built() -> str:
     """The folder of a complete generation: built here, or by the process that this one had to wait for."""
-    for name in ("SIGTERM", "SIGHUP"):
+    for name in ("SIGTERM", "SIGHUP", "SIGBREAK"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, interrupt)
@@ -98,7 +103,7 @@ def make_generation(descriptor: int) -> str:
 
 
 def install(folder: str, lock: bytes, descriptor: int) -> None:
-    pip = bundled_pip()
+    wheel = bundled_pip()
     os.makedirs(os.path.dirname(LOG), exist_ok=True)
     open(LOG, "wb").close()
     # Unpacking and compiling a seeded pip takes as long as all the rest; the lockfile brings one anyway.
@@ -106,8 +111,8 @@ def install(folder: str, lock: bytes, descriptor: int) -> None:
     copy = os.path.join(folder, "tools.txt")  # the bytes of the fingerprint, even if the original changes now
     with open(copy, "wb") as file:
         file.write(lock)
-    command = [tools.python_of(folder), "-I", pip, "--no-input", "--disable-pip-version-check", "install"]
-    run([*command, "--no-user", "--no-compile", "--require-hashes", "-r", copy], descriptor)
+    pip = [tools.python_of(folder), "-I", "-c", START_PIP, wheel, "--no-input", "--disable-pip-version-check"]
+    run([*pip, "install", "--no-user", "--no-compile", "--require-hashes", "-r", copy], descriptor)
 
 
 def bundled_pip() -> str:
@@ -118,7 +123,7 @@ def bundled_pip() -> str:
         for folder in (sysconfig.get_config_var("WHEEL_PKG_DIR"), own):  # Linux distributions have their own place
             wheels = sorted(glob.glob("pip-*.whl", root_dir=folder)) if folder else []
             if wheels:
-                return os.path.join(folder, wheels[-1], "pip")
+                return os.path.join(folder, wheels[-1])
     raise BootstrapError(
         f"`{tools.base_interpreter()}` cannot make virtual environments: its `venv` or `ensurepip` is missing",
         f"on Debian and Ubuntu run `sudo apt install {PYTHON_NAME}-venv`, then run this again",

@@ -6,6 +6,9 @@ proves that the interpreter starts.
 
 The rule of a complete environment (PyPA, "Recording installed projects"): every file of every RECORD exists and has the
 recorded size; with `--deep` also the recorded sha256. Byte code (`*.pyc`) may be missing, Python makes it again.
+
+On Windows files are opened by their extended paths (see `longpath.py`): a plain one of 260 characters is refused, and a
+file that was installed beyond that would count as missing.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ def main(arguments: list[str]) -> None:
     packages: dict[str, str] = {}
     distributions: list[str] = []
     sizes, inodes = _measure(root)
-    for name in sorted(os.listdir(site_packages)):
+    for name in sorted(os.listdir(_openable(site_packages))):
         if not name.endswith(".dist-info"):
             continue
         distributions.append(name)
@@ -71,7 +74,7 @@ def _audit_distribution(
 ) -> None:
     record = site_packages + "/" + distribution + "/RECORD"
     try:
-        with open(record, encoding="utf-8", newline="") as file:
+        with open(_openable(record), encoding="utf-8", newline="") as file:
             rows = list(csv.reader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         problems.append([distribution, "RECORD", "cannot be read: %s" % error])
@@ -88,7 +91,7 @@ def _audit_distribution(
         path = site_packages + "/" + name
         actual = sizes.get(path)
         if actual is None:  # `../../bin/x`, behind a link, or missing
-            actual = _size(os.path.normpath(path))
+            actual = _size(path)
         if actual is None:
             if not name.endswith(".pyc"):
                 problems.append([distribution, name, "is missing"])
@@ -104,7 +107,7 @@ def _audit_distribution(
 def _sha256(path: str) -> str:
     digest = hashlib.sha256()
     try:
-        with open(path, "rb") as file:
+        with open(_openable(path), "rb") as file:
             for block in iter(lambda: file.read(1 << 20), b""):
                 digest.update(block)
     except OSError:
@@ -114,16 +117,25 @@ def _sha256(path: str) -> str:
 
 def _size(path: str) -> int | None:
     try:
-        return os.stat(path).st_size
+        return os.stat(_openable(os.path.normpath(path))).st_size
     except OSError:
         return None
+
+
+def _openable(path: str) -> str:
+    """An absolute `path` as the system opens it, however long it is."""
+    if os.name != "nt":
+        return path
+    path = os.path.normpath(path)
+    return "\\\\?\\UNC" + path[1:] if path.startswith("\\\\") else "\\\\?\\" + path
 
 
 def _measure(root: str) -> tuple[dict[str, int], array.array[int]]:
     """The size in bytes of every file by path, and (inode, size) pairs of all of them."""
     sizes = {}
     inodes = array.array("Q")
-    folders = [root]
+    folders = [_openable(root)]
+    added = len(folders[0]) - len(root)  # 0 but on Windows
     while folders:
         with os.scandir(folders.pop()) as entries:
             for entry in entries:
@@ -131,7 +143,8 @@ def _measure(root: str) -> tuple[dict[str, int], array.array[int]]:
                     folders.append(entry.path)
                 elif not entry.is_symlink():
                     status = entry.stat(follow_symlinks=False)
-                    sizes[entry.path.replace(os.sep, "/")] = status.st_size
+                    path = entry.path if not added else root + entry.path[len(root) + added :]
+                    sizes[path.replace(os.sep, "/")] = status.st_size
                     inodes.extend((entry.inode(), status.st_size))
     return sizes, inodes
 

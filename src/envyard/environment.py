@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from envyard.definition import Kind
+from envyard.files import read_bytes
 from envyard.interpreter import Interpreter
 
 COMMIT_FILE = "env.json"
@@ -72,7 +73,7 @@ def load_environment(path: Path) -> Environment:
 
     Raises `FileNotFoundError` when there is none (the generation does not exist then) and `CommitFileInvalid`.
     """
-    text = (path / COMMIT_FILE).read_bytes()
+    text = read_bytes(path / COMMIT_FILE)
     try:
         data = json.loads(text)
         if data["format"] != FORMAT or data["generation"] != path.name:

@@ -9,11 +9,13 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TypeVar
 
-from envyard.errors import FileUnusable, StoreUnusable
+from envyard.errors import EnvironmentInUse, FileUnusable, StoreUnusable
 
+Result = TypeVar("Result")
 TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}")  # what `replacing` makes
 
 
@@ -27,10 +29,15 @@ def replacing(path: Path, *, make_folder: bool = True) -> Iterator[Path]:
             path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield temporary
-            _replace(temporary, path)
+            _insist(os.replace, temporary, path)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file that `replacing` may replace at this moment: Windows refuses to open it for that long."""
+    return _insist(Path.read_bytes, path)
 
 
 def write_json(path: Path, data: Mapping[str, object], *, durable: bool = True, make_folder: bool = True) -> None:
@@ -103,13 +110,25 @@ def file_unusable(key: str, error: OSError | UnicodeDecodeError) -> FileUnusable
     return FileUnusable(f"`{key}` stopped at a file or folder{place}: {said}", hint=hint)
 
 
-def _replace(source: Path, target: Path) -> None:
-    """`os.replace`, tried again while a reader on Windows holds the target open (for about two seconds)."""
+def move(source: Path, target: Path) -> None:
+    """`os.rename`. Raises `EnvironmentInUse` when somebody on Windows holds `source`, or a file in it, for too long."""
+    try:
+        _insist(os.rename, source, target)
+    except PermissionError as error:
+        if os.name != "nt":
+            raise
+        raise EnvironmentInUse(
+            f"{source} cannot be moved: access is denied, most often because a program has a file in it open",
+            hint="close that program, then run the same command again",
+        ) from error
+
+
+def _insist(function: Callable[..., Result], *paths: Path) -> Result:
+    """Tried again while somebody else on Windows, a reader or a virus scanner, holds a file: for about two seconds."""
     pause, deadline = 0.001, time.monotonic() + 2.0
     while True:
         try:
-            os.replace(source, target)
-            return
+            return function(*paths)
         except PermissionError:
             if os.name != "nt" or time.monotonic() > deadline:
                 raise

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from envyard.definition import Kind
 from envyard.environment import Environment
 from envyard.errors import EnvironmentMissing, LockTimeout
-from envyard.files import storage_errors, write_json
+from envyard.files import read_bytes, storage_errors, write_json
 from envyard.process import Cancellation, process_alive
 from envyard.store import PROCESSES_LOCK, Store, generation_name
 
@@ -150,7 +150,7 @@ def holder_path(store: Store, kind: Kind, key: str) -> Path:
 def read_holder(store: Store, kind: Kind, key: str) -> Holder | None:
     """Who holds, or held last, the exclusive lock of an environment."""
     try:
-        data = json.loads(holder_path(store, kind, key).read_bytes())
+        data = json.loads(read_bytes(holder_path(store, kind, key)))
         return Holder(
             pid=int(data["pid"]),
             host=str(data["host"]),
@@ -235,7 +235,8 @@ def in_use(store: Store, generation: str, *, sweep: bool = False) -> bool:
         return False
     used = False
     for name in names:
-        lock = filelock.FileLock(folder / name, fallback_to_soft=False)
+        # preserved: its time tells the last use, and who starts now may have opened it already
+        lock = filelock.FileLock(folder / name, fallback_to_soft=False, preserve_lock_file=True)
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from envyard.errors import Cancelled, CommandFailed
+from envyard.interrupts import AT_MOST
 from envyard.windows_process import KillGroup, windows_process_alive
 
 _PROGRAM = "check its name, and that it is installed"
@@ -228,11 +229,10 @@ def process_alive(pid: int) -> bool:
     if WINDOWS:
         return windows_process_alive(pid)
     try:
-        os.kill(pid, 0)
+        with contextlib.suppress(PermissionError):  # it is of another user
+            os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:
-        return True
     return True
 
 
@@ -278,12 +278,15 @@ def _communicate(
     readers = [threading.Thread(target=read, daemon=True) for read in (read_errors, read_output)]
     for reader in readers:
         reader.start()
-    # not `wait(timeout)`, which would notice the end up to 50 ms later
+    returncode: int | None = None
+    # not `wait(timeout)`: it may notice the end 50 ms later
     timer = threading.Timer(timeout, give_up) if timeout is not None else None
     if timer is not None:
         timer.start()
     try:
-        returncode = child.wait()
+        while returncode is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                returncode = child.wait(AT_MOST)
     finally:
         if timer is not None:
             timer.cancel()
@@ -295,7 +298,7 @@ def _communicate(
 
 def _signal_group(child: Child, number: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        if WINDOWS:
+        if sys.platform == "win32":
             child.group.kill()
             child.terminate()
         else:
@@ -306,10 +309,10 @@ def _end(child: Child, deadline: float) -> None:
     """Wait until the child is gone, with SIGKILL for its whole group at the deadline."""
     with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(max(0.0, deadline - time.monotonic()))
-    if not WINDOWS:
-        _signal_group(child, signal.SIGKILL)  # the group may outlive its leader
-    else:
+    if sys.platform == "win32":
         child.kill()
+    else:
+        _signal_group(child, signal.SIGKILL)  # the group may outlive its leader
     with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(_KILL_AFTER)
 

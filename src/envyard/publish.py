@@ -18,7 +18,7 @@ from pathlib import Path
 
 from envyard.environment import COMMIT_FILE, Environment
 from envyard.errors import ForeignEnvironment
-from envyard.files import storage_errors
+from envyard.files import move, storage_errors
 from envyard.longpath import copy_tree
 from envyard.store import Store
 
@@ -90,7 +90,7 @@ def publish(store: Store, link: Path, environment: Environment, mode: str, *, re
             _make(store, link, environment, mode)
     except BaseException:
         if aside is not None and not os.path.lexists(link):
-            os.rename(aside, link)
+            move(aside, link)
         raise
     return aside
 
@@ -132,12 +132,12 @@ def _set_aside(store: Store, link: Path, key: str) -> Path:
     with storage_errors(link):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            os.rename(link, target)
+            move(link, target)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
             target = link.with_name(f"{link.name}-replaced-{name}")
-            os.rename(link, target)
+            move(link, target)
     return target
 
 
@@ -163,7 +163,7 @@ def _swap(store: Store, link: Path, make: Callable[[Path], None]) -> None:
             os.replace(new, link)
         else:
             _remove_ours(store, link)
-            os.rename(new, link)
+            move(new, link)
     except BaseException:
         _remove_ours(store, new)
         raise

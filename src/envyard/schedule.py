@@ -8,7 +8,7 @@ offline; those that lack something wait until one common fetch has brought it; t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
@@ -17,6 +17,7 @@ from envyard.errors import EnvyardError
 from envyard.events import Listener, Phase, Warned
 from envyard.fetch import fetch, fetch_lock
 from envyard.installers.uv import cache_device_warning
+from envyard.interrupts import first_finished
 from envyard.job import Job
 from envyard.outcome import Options, Outcome
 from envyard.process import Cancellation
@@ -69,8 +70,11 @@ def _run_stages(
     if lacking:
         _fetch_for(store, lacking, cancellation)
         _in_parallel(pool, [partial(job.attempt, job.build_fetched) for job in lacking], workers, cancellation)
-    for future in waiting:
-        future.result()
+    others = set(waiting)
+    while others:
+        finished, others = first_finished(others)
+        for future in finished:
+            future.result()
         cancellation.check()
 
 
@@ -122,7 +126,7 @@ def _in_parallel(
     while queue or running:
         while queue and len(running) < workers:
             running.add(pool.submit(queue.pop(0)))
-        finished, running = wait(running, return_when=FIRST_COMPLETED)
+        finished, running = first_finished(running)
         for future in finished:
             future.result()
         cancellation.check()

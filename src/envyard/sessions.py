@@ -25,6 +25,7 @@ import nox.command
 
 from envyard.errors import Cancelled, EnvironmentMissing, EnvyardError
 from envyard.files import file_unusable
+from envyard.interrupts import STOP_SIGNALS
 from envyard.process import environment_variable
 from envyard.project import Project, Workspace
 from envyard.workspace import load_workspace
@@ -71,7 +72,7 @@ def _session_function(workspace: Workspace, project: Project) -> Callable[[nox.S
     def session_function(session: nox.Session) -> None:
         with (
             _expected_errors(session, project),
-            _sigterm_as_interrupt(),
+            _stopped_as_by_interrupt(),
             _reported(session, workspace, project) as report,
         ):
             _refuse_what_nox_cannot_choose(session, project)
@@ -245,13 +246,14 @@ def _report_missing_module(session: nox.Session, error: ModuleNotFoundError) -> 
 
 
 @contextlib.contextmanager
-def _sigterm_as_interrupt() -> Iterator[None]:
+def _stopped_as_by_interrupt() -> Iterator[None]:
     """`nox -j` ends its children with SIGTERM, also on Ctrl-C: an installer must end with them."""
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    previous = [(one, signal.signal(one, signal.default_int_handler)) for one in STOP_SIGNALS if one != signal.SIGINT]
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for one, handler in previous:
+            signal.signal(one, handler)
 
 
 # --- progress

@@ -25,8 +25,8 @@ from envyard.environment import (
     commit_data,
     load_environment,
 )
-from envyard.errors import OutsideStore
-from envyard.files import TEMPORARY, replacing, storage_errors, write_json
+from envyard.errors import EnvyardError, OutsideStore
+from envyard.files import TEMPORARY, move, read_bytes, replacing, storage_errors, write_json
 from envyard.longpath import remove_tree
 
 _FOLDERS = ("g", "pointers", "locks", "leases", "logs", "trash", "cache")
@@ -126,7 +126,7 @@ class Store:
     def pointer(self, kind: Kind, key: str) -> Pointer | None:
         """The pointer of an env key, None when it was never built. Raises `PointerInvalid`."""
         try:
-            data = json.loads(self.pointer_path(kind, key).read_bytes())
+            data = json.loads(read_bytes(self.pointer_path(kind, key)))
             return Pointer(
                 kind=kind,
                 key=key,
@@ -259,21 +259,21 @@ class Store:
         """Rename anything into the trash, where it stays until `empty_trash`; None when it is not there.
 
         The caller has made sure that `path` may go. A link is moved as a link. What lies on another device is deleted
-        at once, after it was renamed in its place.
+        at once, after it was renamed in its place. Raises `EnvironmentInUse` (on Windows).
         """
         _refuse_link(self.trash)
         target = self.trash / f"{path.name}-{os.urandom(4).hex()}"
         with storage_errors(path):
             self.trash.mkdir(parents=True, exist_ok=True)
             try:
-                os.rename(path, target)
+                move(path, target)
             except FileNotFoundError:
                 return None
             except OSError as error:
                 if error.errno != errno.EXDEV:
                     raise
                 target = path.with_name(f".{target.name}")
-                os.rename(path, target)
+                move(path, target)
                 remove_tree(target)
         return target
 
@@ -300,7 +300,7 @@ class Store:
                     path.unlink()
         for name in _names(self.root / "leases"):
             if not os.path.lexists(self.generations / name):
-                with contextlib.suppress(OSError):
+                with contextlib.suppress(OSError, EnvyardError):
                     self.discard(self.root / "leases" / name)
 
 
@@ -323,5 +323,7 @@ def _refuse_link(folder: Path) -> None:
 def _names(folder: Path) -> list[str]:
     try:
         return os.listdir(folder)
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:  # what Windows says of a file varies
+        if os.path.isdir(folder):
+            raise
         return []

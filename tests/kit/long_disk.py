@@ -83,4 +83,5 @@ class LongDisk(Disk):
             if len(rest) >= limit:
                 raise FileNotFoundError(errno.ENOENT, "the path is too long", path)
         assert rest.startswith("C:\\"), path
-        return os.path.join(self.root, *rest[3:].split("\\"))
+        real = os.path.join(self.root, *rest[3:].split("\\"))
+        return f"\\\\?\\{real}" if os.name == "nt" else real

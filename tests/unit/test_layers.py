@@ -109,6 +109,7 @@ LAYERS = {
         "errors",
         "fields",
         "files",
+        "interrupts",
         "longpath",
         "pathlimit",
         "problems",

@@ -150,6 +150,7 @@ def test_a_file_that_stays_held_is_reported_and_the_rest_removed(
     assert [disk.exists(one) for one in tree] == [False, False, False, True, False]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a symbolic link needs a privilege on Windows, and Wine makes none")
 def test_links_are_removed_and_copied_but_never_followed(disk: LongDisk, tree: list[str], tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()

@@ -1,13 +1,15 @@
-"""The Windows of this tier; without Wine, or without the Windows Python, its tests are skipped with the reason."""
+"""The Windows of this tier; where there is none, and no Wine, its tests are skipped with the reason."""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from windows.wine import ROOT, Wine, WineUnavailable, prepare
+from windows.machine import ROOT, Machine, WindowsUnavailable, this_machine
+from windows.wine import prepare
 
 # as the session began, before the tests got homes of their own
 _REAL = dict(os.environ)
@@ -15,28 +17,23 @@ _PREFIX = "WINE_PREFIX_FOR_TESTS"  # where the prefix is kept; default: the igno
 
 
 @pytest.fixture(scope="session")
-def wine_prefix() -> Iterator[Wine]:
-    folder = Path(_REAL.get(_PREFIX) or ROOT / "build" / "wine")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
     try:
-        wine = prepare(folder, _REAL)
-    except WineUnavailable as error:
+        if sys.platform == "win32":
+            machine = this_machine(tmp_path_factory.mktemp("windows"), _REAL)
+        else:
+            machine = prepare(Path(_REAL.get(_PREFIX) or ROOT / "build" / "wine"), _REAL)
+    except WindowsUnavailable as error:
         pytest.skip(str(error))
     try:
-        yield wine
+        yield machine
     finally:
-        wine.end()
+        machine.end()
 
 
 @pytest.fixture
-def wine(wine_prefix: Wine) -> Iterator[Wine]:
-    """Windows, with nothing in `C:\\area`."""
-    _empty(wine_prefix)
-    yield wine_prefix
-    _empty(wine_prefix)
-
-
-def _empty(wine: Wine) -> None:
-    import shutil
-
-    shutil.rmtree(wine.drive / "area", ignore_errors=True)
-    (wine.drive / "area").mkdir(parents=True)
+def windows(machine: Machine) -> Iterator[Machine]:
+    """Windows, with nothing in the area."""
+    machine.empty()
+    yield machine
+    machine.empty()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from windows.wine import Wine
+from windows.machine import Machine
 
 pytestmark = pytest.mark.windows
 
 
-def test_the_table_names_the_pythons_of_windows_and_is_not_written_while_its_process_lives(wine: Wine) -> None:
-    said = wine.python(
+def test_the_table_names_the_pythons_of_windows_and_is_not_written_while_its_process_lives(windows: Machine) -> None:
+    said = windows.script(
         """
 import os
 from pathlib import Path
@@ -18,8 +18,9 @@ from envyard.errors import EditorRuns
 from envyard.integrations.pycharm_sdks import homes
 from envyard.workspace import load_workspace
 
-root, roaming = Path("C:/area/ws"), Path("C:/area/roaming")
-os.environ |= {"USERPROFILE": "C:\\\\area", "APPDATA": str(roaming), "LOCALAPPDATA": "C:\\\\area\\\\local"}
+area = os.getcwd()
+root, roaming = Path(area, "ws"), Path(area, "roaming")
+os.environ |= {"USERPROFILE": area, "APPDATA": str(roaming), "LOCALAPPDATA": os.path.join(area, "local")}
 (root / "alpha").mkdir(parents=True)
 (root / "r.in").touch()
 text = '[workspace]\\nname = "ws"\\n[projects.alpha]\\npath = "alpha"\\nrequirements = ["r.in"]\\n'
@@ -36,7 +37,7 @@ except EditorRuns as error:
 (configuration / ".lock").write_text("4294967", encoding="utf-8")
 print([str(file.state) for file in pycharm(load_workspace(root), write_sdks=True).files])
 print(homes(table.read_text(encoding="utf-8")))
-typed = table.read_text(encoding="utf-8").replace("$USER_HOME$/ws/alpha/venv", "C:\\\\AREA\\\\ws\\\\alpha\\\\venv")
+typed = table.read_text(encoding="utf-8").replace("$USER_HOME$/ws/alpha/venv", f"{area.upper()}\\\\ws\\\\alpha\\\\venv")
 table.write_text(typed, encoding="utf-8")
 print({str(file.state) for file in pycharm(load_workspace(root), write_sdks=True).files})
 pycharm(load_workspace(root), remove=True, write_sdks=True)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-
 import pytest
-from windows.wine import ROOT, TOOLS, Wine
+from windows.machine import Machine
 
 pytestmark = pytest.mark.windows
 
@@ -16,15 +13,15 @@ from pathlib import Path
 from envyard.definition import Kind
 from envyard.locks import ExclusiveLock
 from envyard.store import Store
-store = Store(Path("C:/area/.envs"))
+store = Store(Path(".envs").absolute())
 store.prepare()
 lock = ExclusiveLock(store, Kind.PROJECT, "demo")
 print("got" if lock.try_acquire() else "busy", flush=True)
 """
 
 
-def test_a_lock_excludes_another_process_until_its_holder_is_killed(wine: Wine) -> None:
-    said = wine.python(
+def test_a_lock_excludes_another_process_until_its_holder_is_killed(windows: Machine) -> None:
+    said = windows.script(
         HOLD
         + """
 import subprocess
@@ -41,8 +38,8 @@ print("after", lock.try_acquire())
     assert said.splitlines() == ["got", "holder got", "while it lives False", "after True"]
 
 
-def test_a_killed_builder_takes_its_installer_with_it(wine: Wine) -> None:
-    said = wine.python(
+def test_a_killed_builder_takes_its_installer_with_it(windows: Machine) -> None:
+    said = windows.script(
         """
 import subprocess, sys
 from pathlib import Path
@@ -69,13 +66,78 @@ print(process_alive(child))
     assert said.splitlines() == ["True", "False"]
 
 
-def test_a_file_is_replaced_while_another_process_reads_it(wine: Wine) -> None:
-    said = wine.python(
+def test_a_pointer_is_replaced_once_its_reader_lets_go(windows: Machine) -> None:
+    said = windows.script(
+        """
+import os, subprocess, sys, threading
+from pathlib import Path
+from envyard.definition import Kind
+from envyard.store import Pointer, Store
+store = Store(Path(".envs").absolute())
+store.prepare()
+one, two = (Pointer(kind=Kind.PROJECT, key="demo", current=name * 8) for name in "ab")
+store.write_pointer(one)
+path = store.pointer_path(Kind.PROJECT, "demo")
+hold = "import sys; file = open(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
+reader = subprocess.Popen([sys.executable, "-c", hold, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+reader.stdout.readline()
+Path("new").touch()
+try:
+    os.replace("new", path)
+except PermissionError as error:
+    print("refused", error.winerror in (5, 32))
+threading.Timer(0.3, reader.stdin.close).start()
+store.write_pointer(two)
+print(store.pointer(Kind.PROJECT, "demo").current, os.listdir(path.parent))
+reader.wait()
+"""
+    )
+    assert said.splitlines() == ["refused True", "bbbbbbbb ['demo.json']"]
+
+
+def test_pointers_are_whole_and_never_missing_while_another_process_replaces_them(windows: Machine) -> None:
+    said = windows.script(
+        """
+import subprocess, sys
+from pathlib import Path
+from envyard.definition import Kind
+from envyard.store import Pointer, Store
+store = Store(Path(".envs").absolute())
+store.prepare()
+names = [f"{number:08x}" for number in range(200)]
+point = lambda name: store.write_pointer(Pointer(kind=Kind.PROJECT, key="demo", current=name))
+point(names[0])
+reader = subprocess.Popen([sys.executable, "-c", '''
+import sys, threading
+from pathlib import Path
+from envyard.definition import Kind
+from envyard.store import Store
+store, last = Store(Path(".envs").absolute()), sys.argv[1]
+print("reads", flush=True)
+pause = threading.Event()
+while (pointer := store.pointer(Kind.PROJECT, "demo")) is not None and pointer.current != last:
+    pause.wait(0.001)
+print("whole" if pointer else "missing")
+''', names[-1]], stdout=subprocess.PIPE, text=True)
+try:
+    reader.stdout.readline()
+    for name in names[1:]:
+        point(name)
+    print(reader.stdout.read().strip())
+finally:
+    reader.kill()
+"""
+    )
+    assert said.strip() == "whole"
+
+
+def test_a_file_is_replaced_while_another_process_reads_it(windows: Machine) -> None:
+    said = windows.script(
         """
 import json, subprocess, sys, threading
 from pathlib import Path
 from envyard.files import write_json
-path = Path("C:/area/pointer.json")
+path = Path("pointer.json").absolute()
 write_json(path, {"n": 0})
 reader = subprocess.Popen([sys.executable, "-c", '''
 import json, threading
@@ -83,7 +145,7 @@ print("reads", flush=True)
 n, pause = 0, threading.Event()
 while n < 199:
     try:
-        with open("C:/area/pointer.json", "rb") as file:
+        with open("pointer.json", "rb") as file:
             n = json.loads(file.read())["n"]
     except PermissionError:
         pass
@@ -100,30 +162,3 @@ finally:
 """
     )
     assert said.splitlines() == ["whole []"]
-
-
-def test_two_reference_projects_are_set_up_and_their_tests_pass(wine: Wine) -> None:
-    area = wine.drive / "area"
-    for name in ("projects/Model", "projects/ConfigLoad", "requirements"):
-        ignored = shutil.ignore_patterns("venv", "__pycache__", ".pytest_cache")
-        shutil.copytree(ROOT / name, area / name, ignore=ignored)
-    text = '[workspace]\nname = "reference"\npython = "3.11"\ninstaller = "pip"\n'  # uv does not start under Wine 8
-    for key, path in (("model", "projects/Model"), ("config-load", "projects/ConfigLoad")):
-        text += f'\n[projects.{key}]\npath = "{path}"\nrequirements = ["requirements/{key}.in"]\n'
-        text += f'lockfile = "requirements/{key}.txt"\n'
-    (area / "workspace.toml").write_text(text, encoding="utf-8")
-    envyard = (TOOLS, "-m", "envyard")
-    first = wine.run(*envyard, "envs.setup", "model", "config-load", timeout=300)
-    assert "2 built" in first.stdout
-    again = wine.run(*envyard, "envs.setup", "model", "config-load", timeout=120)
-    assert "kept" in again.stdout
-    for project in ("Model", "ConfigLoad"):
-        assert (area / "projects" / project / "venv" / "Scripts" / "python.exe").is_file()
-    listed = json.loads(wine.run(*envyard, "envs.list", "--json").stdout)["environments"]
-    assert [one["grade"] for one in listed] == ["ok", "ok"]
-    # a launcher, through what was published
-    assert "pytest 9" in wine.run("C:\\area\\projects\\Model\\venv\\Scripts\\pytest.exe", "--version").stdout
-    shutil.copyfile(ROOT / "noxfile.py", area / "noxfile.py")
-    for session in ("model", "config-load"):
-        tested = wine.run(TOOLS, "-m", "nox", "-s", session, timeout=120)
-        assert " passed" in tested.stdout

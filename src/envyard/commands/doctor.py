@@ -30,6 +30,7 @@ from envyard.history import Event, What, record_check
 from envyard.installers.base import Work
 from envyard.installers.uv import cache_device_warning, find_uv
 from envyard.interpreter import find_interpreter
+from envyard.interrupts import each_in
 from envyard.process import Cancellation
 from envyard.project import Project, Workspace
 from envyard.provision import Action, Options, ensure_all
@@ -77,8 +78,8 @@ def doctor(
     findings = [*_check_store(store), *_check_uv(store)]
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
         try:
-            examined = list(
-                pool.map(lambda project: _examine(workspace, store, project, deep, listener, cancellation), projects)
+            examined = each_in(
+                pool, lambda project: _examine(workspace, store, project, deep, listener, cancellation), projects
             )
         except BaseException:
             cancellation.cancel()

@@ -14,6 +14,7 @@ from envyard.events import Finished, Listener, Phase, PhaseStarted, ignore
 from envyard.files import file_unusable
 from envyard.installers.base import Work
 from envyard.installers.uv import Uv, find_uv
+from envyard.interrupts import each_in
 from envyard.lockfile import Renewal, write_lockfile
 from envyard.process import Cancellation
 from envyard.profile import Profile
@@ -112,7 +113,7 @@ def _lock_all(
 
     with ThreadPoolExecutor(_AT_A_TIME) as pool:
         try:
-            outcomes = tuple(pool.map(lock_one, wanted))
+            outcomes = each_in(pool, lock_one, wanted)
         except BaseException:
             cancellation.cancel()
             raise

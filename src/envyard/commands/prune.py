@@ -10,7 +10,7 @@ from envyard.commands.prune_models import prune_models, with_models
 from envyard.commands.removal import Removal, RemovalResult, everything, finish, locked_at_once, remove_environment
 from envyard.definition import Kind
 from envyard.environment import Environment
-from envyard.errors import LockTimeout
+from envyard.errors import EnvironmentInUse, LockTimeout
 from envyard.fetch import sweep_scratch
 from envyard.history import forget_history, load_history, remembered
 from envyard.locks import collect, in_use, read_holder
@@ -62,7 +62,6 @@ def prune(
         _sweep_links(store, workspace)
         sweep_scratch(store)
         store.sweep()
-        store.empty_trash()
     result = finish(store, before, used, [*removals, *migrated], dry_run)
     return replace(result, freed=result.freed + sum(removal.bytes for removal in migrated))
 
@@ -82,11 +81,10 @@ def _prune_abandoned(store: Store, dry_run: bool) -> list[Removal]:
         kind, key = builders.get(name, (Kind.PROJECT, ""))
         try:
             with locked_at_once(store, kind, key) if key else contextlib.nullcontext():
-                if store.is_uncommitted(name) and (dry_run or collect(store, name)):
+                if store.is_uncommitted(name):
                     path = store.generation_path(name)
-                    removals.append(
-                        Removal(key=key, what="abandoned build", path=path, bytes=0, reason="never finished")
-                    )
+                    one = Removal(key=key, what="abandoned build", path=path, bytes=0, reason="never finished")
+                    removals += _collected(store, name, one, dry_run)
         except LockTimeout:
             continue  # not abandoned: somebody builds it right now
     return removals
@@ -109,7 +107,7 @@ def _prune_unreferenced(store: Store, dry_run: bool) -> list[Removal]:
             elif pointer is not None and name == pointer.current:
                 continue
             collected = _collect_one(store, environment, reason, dry_run)
-            if pointer is not None and collected and not dry_run:
+            if pointer is not None and not dry_run and any(one.error is None for one in collected):
                 previous = tuple(one for one in pointer.previous if one != name)
                 if previous != pointer.previous:
                     store.write_pointer(replace(pointer, previous=previous))
@@ -125,9 +123,13 @@ def _prune_replaced(store: Store, dry_run: bool) -> list[Removal]:
         days = (time.time() - (replaced_at(path) or time.time())) / 86400
         if days > _KEPT_DAYS:
             reason = f"replaced {days:.0f} days ago"
-            removals.append(Removal(key="", what="replaced folder", path=path, bytes=0, reason=reason))
-            if not dry_run:
-                store.move_to_trash(path)
+            one = Removal(key="", what="replaced folder", path=path, bytes=0, reason=reason)
+            try:
+                if not dry_run:
+                    store.move_to_trash(path)
+            except EnvironmentInUse as error:
+                one = replace(one, error=error)
+            removals.append(one)
     return removals
 
 
@@ -151,17 +153,24 @@ def _prune_previous(store: Store, keep_size: int, dry_run: bool) -> list[Removal
 
 def _collect_one(store: Store, environment: Environment, reason: str, dry_run: bool) -> list[Removal]:
     """Collect a generation under its lock; empty when a live process uses it."""
-    if in_use(store, environment.generation) if dry_run else not collect(store, environment.generation):
+    if dry_run and in_use(store, environment.generation):
         return []
-    return [
-        Removal(
-            key=environment.key,
-            what="generation",
-            path=environment.path,
-            bytes=environment.apparent_bytes,
-            reason=reason,
-        )
-    ]
+    removal = Removal(
+        key=environment.key,
+        what="generation",
+        path=environment.path,
+        bytes=environment.apparent_bytes,
+        reason=reason,
+    )
+    return _collected(store, environment.generation, removal, dry_run)
+
+
+def _collected(store: Store, generation: str, removal: Removal, dry_run: bool) -> list[Removal]:
+    """`removal` once it is done, or with why it cannot be; empty when a live process uses the generation."""
+    try:
+        return [removal] if dry_run or collect(store, generation) else []
+    except EnvironmentInUse as error:
+        return [replace(removal, error=error)]
 
 
 def _over_size(store: Store, keep_size: int, gone: set[tuple[Kind, str]]) -> dict[tuple[Kind, str], str]:

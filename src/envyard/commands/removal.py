@@ -31,11 +31,15 @@ class Removal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemovalResult:
-    """`freed` is in bytes, counted by inode: what only the removed environments used."""
+    """`freed` is in bytes, counted by inode: what only the removed environments used.
+
+    `left` names what is in the trash and could not be deleted, one line each, because somebody has it open.
+    """
 
     removals: tuple[Removal, ...]
     freed: int
     dry_run: bool = False
+    left: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:
@@ -75,15 +79,17 @@ def finish(
     store: Store, before: Sequence[Environment], used: int, removals: Sequence[Removal], dry_run: bool
 ) -> RemovalResult:
     """`freed`: what only the removed generations used; `used` is what all of `before` took together."""
+    left: list[str] = []
     if dry_run:
         done = [removal for removal in removals if not removal.error]
         generations = {removal.path.name for removal in done if removal.what == "generation"}
         keys = {removal.key for removal in done if removal.what == "environment"}
         after = [env for env in before if env.generation not in generations and env.key not in keys]
     else:
-        store.empty_trash()
+        left = store.empty_trash()
         after = list(store.committed())
-    return RemovalResult(removals=tuple(removals), freed=used - disk_use(after).actual, dry_run=dry_run)
+    freed = used - disk_use(after).actual
+    return RemovalResult(removals=tuple(removals), freed=freed, dry_run=dry_run, left=tuple(left))
 
 
 def _remove(store: Store, kind: Kind, key: str, link: Path, *, dry_run: bool) -> None:

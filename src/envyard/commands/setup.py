@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from envyard.definition import Kind, profile_definition, project_definition
 from envyard.errors import EnvyardError, ExitCode
-from envyard.events import Listener, ignore
+from envyard.events import Listener, Warned, ignore
 from envyard.platforms import this_platform
 from envyard.process import Cancellation
 from envyard.profile import Profile
@@ -66,7 +66,10 @@ def setup(
     if any(outcome.action not in (Action.KEPT, Action.PLANNED) for outcome in outcomes):
         with contextlib.suppress(EnvyardError, OSError):  # a full disk, for one: what failed is in the outcomes
             store.sweep()
-            store.empty_trash()
+            left = store.empty_trash()
+            if left:
+                message = f"{len(left)} files of older environments are still in use; `invoke envs.prune` removes them"
+                listener(Warned(key="", message=message))
     if any(outcome.action in (Action.BUILT, Action.REBUILT) for outcome in outcomes):
         disk = disk_use(outcome.environment for outcome in outcomes if outcome.environment is not None)
     return SetupResult(outcomes=outcomes, seconds=time.monotonic() - started, disk=disk, dry_run=options.dry_run)

@@ -155,12 +155,13 @@ def _shared_row(
     if failure is not None:
         reasons = (*reasons, f"creating it failed: {failure.reason}")
     degraded = bool(since) or not health.grade.usable or health.grade == Grade.DEGRADED
+    link = store.root / key
     return ModelEnvironmentRow(
         key=key,
         kind=str(Kind.PROFILE),
         title=definition.title if definition else key,
         source=DEGRADED if degraded else NEW,
-        path=store.root / key,
+        path=link if environment is None or os.path.lexists(link) else environment.path,
         grade=health.grade,
         reasons=reasons,
         models=tuple(record.model for record in mine),

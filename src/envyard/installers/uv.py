@@ -18,6 +18,7 @@ from envyard.errors import EnvironmentIncomplete, EnvyardError, InstallFailed
 from envyard.installers.base import FetchPlan, NotCached, Plan, Work, progress_events
 from envyard.installers.bridge import uv_arguments, uv_variables
 from envyard.installers.failures import Cause, explain
+from envyard.interrupts import join
 from envyard.process import Completed, child_environment, run
 from envyard.requirements import load_text, parse_lockfile, sources
 from envyard.wheelfile import WheelFile, located
@@ -146,7 +147,7 @@ class Uv:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join()
+            join(thread)
         if errors:
             raise errors[0]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from envyard.commands.checks import Finding
@@ -12,6 +13,8 @@ from envyard.report.table import Column, table
 from envyard.report.tables import relative
 from envyard.report.text import Style, age, count, duration, hanging, size
 from envyard.requirements import changes
+
+_SHOWN = 5  # lines of what could not be deleted
 
 
 def doctor_text(result: DoctorResult, style: Style, width: int | None) -> str:
@@ -51,6 +54,15 @@ def removal_table(result: RemovalResult, root: Path, style: Style, width: int | 
     freed = size(max(result.freed, 0))
     total = f"{len(gone)} to remove, {freed} to free" if result.dry_run else f"{len(gone)} removed, {freed} freed"
     return "\n".join([style.strong(lines[0]), *lines[1:], "", total])
+
+
+def left_text(left: Sequence[str]) -> str:
+    """What of the trash could not be deleted."""
+    shown = [f"  {one}" for one in left[:_SHOWN]]
+    more = [f"  and {len(left) - _SHOWN} more"] if len(left) > _SHOWN else []
+    what = f"still in use, so it stays in the trash: {count(len(left), 'path')}"
+    hint = "hint: close what uses it, then run `invoke envs.prune`"
+    return "\n".join([what, *shown, *more, "", hint])
 
 
 def rollback_text(result: RollbackResult, width: int | None) -> str:

@@ -28,8 +28,6 @@ def _resolve() -> str:
 
 
 def _hold(generation: str) -> None:
-    import fcntl
-
     store = os.path.dirname(os.path.dirname(generation))
     folder = os.path.join(store, "leases", os.path.basename(generation))
     if not os.path.isdir(os.path.join(store, "g")):
@@ -38,11 +36,23 @@ def _hold(generation: str) -> None:
         os.mkdir(folder)
     except FileExistsError:
         pass
-    descriptor = os.open(os.path.join(folder, "processes.lock"), os.O_RDWR | os.O_CREAT, 0o666)
-    # a collector tests the lock for a moment only, so this does not wait
-    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    shared = os.path.join(folder, "processes.lock")
+    descriptor = os.open(shared, os.O_RDWR | os.O_CREAT, 0o666)
+    if sys.platform == "win32":
+        import msvcrt
+
+        # what can be locked there without loading ctypes is never shared, so each process has a file of its own
+        os.close(descriptor)
+        own = os.path.join(folder, "%d-%s.lock" % (os.getpid(), os.urandom(4).hex()))
+        descriptor = os.open(own, os.O_RDWR | os.O_CREAT | os.O_TEMPORARY, 0o666)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        # a collector tests the lock for a moment only, so this does not wait
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
     if not sys.flags.isolated:  # an audit is no use of the environment
-        os.utime(descriptor)
+        os.utime(shared)
 
 
 def settle() -> None:

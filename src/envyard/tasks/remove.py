@@ -141,12 +141,14 @@ def _report(workspace: Workspace, result: RemovalResult, *, json: bool) -> int:
 
         write(as_json(removal_data(result)))
     else:
-        from envyard.report.findings import removal_table
+        from envyard.report.findings import left_text, removal_table
 
         write(removal_table(result, workspace.root, Style.of(sys.stdout), width_of(sys.stdout)))
         for removal in result.removals:
             if removal.error is not None:
                 complain(f"\n{render_error(removal.error)}")
+        if result.left:
+            complain("\n" + left_text(result.left))
     return result.exit_code
 
 

@@ -23,6 +23,7 @@ from invoke.parser.argument import Argument
 from invoke.tasks import Task
 
 from envyard.errors import Cancelled, EnvyardError, ExitCode, UsageError
+from envyard.interrupts import STOP_SIGNALS
 from envyard.project import Workspace
 from envyard.report import complain, render_error
 from envyard.tasks.names import Names, Option
@@ -163,7 +164,7 @@ def _run(body: Callable[[], int]) -> int:
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let SIGTERM stop the work as Ctrl-C does; what comes after the first of them is not heard any more."""
+    """Let SIGTERM and Ctrl-Break stop the work as Ctrl-C does; only the first of all that come is heard."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -174,7 +175,7 @@ def _interruptible() -> Iterator[None]:
         if len(seen) == 1:
             raise KeyboardInterrupt
 
-    wanted = [one for one in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(one) is not signal.SIG_IGN]
+    wanted = [one for one in STOP_SIGNALS if signal.getsignal(one) is not signal.SIG_IGN]
     previous = [(one, signal.signal(one, stop)) for one in wanted]
     try:
         yield

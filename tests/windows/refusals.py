@@ -1,13 +1,17 @@
-"""Makes a Windows Python under Wine refuse plain paths beyond MAX_PATH, as Windows does by default. Wine does not.
+"""Makes a Windows Python under Wine refuse what Windows refuses by default, and Wine does not.
+
+- Plain paths beyond MAX_PATH; `\\\\?\\` paths pass.
+- Renaming a folder in which somebody has a file open.
 
 Not imported by the tests: it is copied into the Python under Wine, and `install()` is called there. It replaces the
-entries by which two libraries find three functions (their import address tables): `kernelbase.dll` turns every plain
-path into one of the kernel's by `RtlDosPathNameToNtPathName_U`, which must fail at 260 characters; and Python itself
-makes folders by `CreateDirectoryW`, which must fail at 248. `\\\\?\\` paths pass. Everything is put back at exit.
+entries by which two libraries find functions (their import address tables): `kernelbase.dll` turns every plain path
+into one of the kernel's by `RtlDosPathNameToNtPathName_U`, which must fail at 260 characters; and Python itself makes
+folders by `CreateDirectoryW`, which must fail at 248, and renames by `MoveFileExW`. Everything is put back at exit.
 """
 
 import atexit
 import ctypes
+import os
 import sys
 from collections.abc import Iterator
 from ctypes import wintypes
@@ -16,7 +20,10 @@ from typing import Any
 MAX_FOLDER, MAX_PATH = 248, 260
 _NAME_TOO_LONG = -1073741562  # STATUS_NAME_TOO_LONG
 _FILENAME_TOO_LONG = 206  # ERROR_FILENAME_EXCED_RANGE
+_ACCESS_DENIED, _SHARING_VIOLATION = 5, 32
+_READ, _OPEN_EXISTING = 0x80000000, 3
 _RAW = ("\\\\?\\", "\\??\\", "\\\\.\\")
+_PYTHON = f"python{sys.version_info.major}{sys.version_info.minor}.dll"
 _READ_WRITE = 4
 _IMPORTS = 24 + 112 + 8  # from the header of a 64-bit library to the address of its import table
 _DESCRIPTOR = 20  # bytes of one entry there, for one library that is imported from
@@ -58,9 +65,35 @@ def install() -> None:
             return 0
         return int(create(path, security))
 
-    library = f"python{sys.version_info.major}{sys.version_info.minor}.dll"
-    _replace_import(kernel, library, "CreateDirectoryW", make(create_folder))
+    _replace_import(kernel, _PYTHON, "CreateDirectoryW", make(create_folder))
+    _refuse_moves(kernel)
     atexit.register(_put_back, kernel)
+
+
+def _refuse_moves(kernel: Any) -> None:
+    kernel.CreateFileW.restype = ctypes.c_void_p
+    kernel.CreateFileW.argtypes = (wintypes.LPCWSTR, *[wintypes.DWORD] * 2, ctypes.c_void_p, *[wintypes.DWORD] * 3)
+    kernel.CloseHandle.argtypes = (ctypes.c_void_p,)
+    rename = ctypes.WINFUNCTYPE(  # type: ignore[attr-defined,unused-ignore]
+        ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, wintypes.DWORD, use_last_error=True
+    )
+    original = rename(("MoveFileExW", kernel))
+
+    def is_open(path: str) -> bool:
+        handle = kernel.CreateFileW(path, _READ, 0, None, _OPEN_EXISTING, 0, 0)  # 0: shared with nobody
+        if handle != ctypes.c_void_p(-1).value:
+            kernel.CloseHandle(handle)
+            return False
+        return bool(ctypes.get_last_error() == _SHARING_VIOLATION)  # type: ignore[attr-defined,unused-ignore]
+
+    def move(source: int, target: int, flags: int) -> int:
+        folder = _RAW[0] + os.path.abspath(ctypes.wstring_at(source))
+        if any(is_open(os.path.join(parent, name)) for parent, _, names in os.walk(folder) for name in names):
+            ctypes.set_last_error(_ACCESS_DENIED)  # type: ignore[attr-defined,unused-ignore]
+            return 0
+        return int(original(source, target, flags))
+
+    _replace_import(kernel, _PYTHON, "MoveFileExW", rename(move))
 
 
 def _replace_import(kernel: Any, library: str, name: str, function: Any) -> None:
