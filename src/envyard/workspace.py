@@ -5,14 +5,16 @@ Loading is on the way of every command, so it looks at each path once and import
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from envyard.configuration import read_toml
 from envyard.consistency import check_projects
-from envyard.errors import UnknownEnvironment, WorkspaceNotFound
+from envyard.errors import ConfigurationInvalid, ProfileNotFound, UnknownEnvironment, WorkspaceNotFound
 from envyard.fields import Table
 from envyard.members import LINE, LINE_WORDS, object_to, read_member, read_python
 from envyard.places import Places
@@ -75,7 +77,7 @@ def load_workspace(root: Path) -> Workspace:
         name=settings.string("name", os.path.basename(folder), pattern=LINE, expected=LINE_WORDS),
         store=Path(store or folder),
         environments=Path(_old_environments(settings, places)),
-        projects=tuple(member.project for member in members),
+        projects=tuple(_with_variables_of_profiles(member.project, folder) for member in members),
         installer=settings.choice("installer", ("auto", "uv", "pip"), "auto"),
         hardware=settings.string("hardware", pattern=HARDWARE, expected=HARDWARE_WORDS),
         publish=settings.choice("publish", ("auto", "link", "copy"), "auto"),
@@ -172,6 +174,24 @@ _SESSION = r"[A-Za-z0-9_](?:[A-Za-z0-9_.()-]*[A-Za-z0-9_)])?"
 _SESSION_WORDS = "the name of a nox session"
 _BRANCH = r"[A-Za-z0-9_*](?:[A-Za-z0-9_./*-]*[A-Za-z0-9_*])?"
 _BRANCH_WORDS = "the name of a branch"
+
+
+def _with_variables_of_profiles(project: Project, root: str) -> Project:
+    """The project with the variables of the profiles that it names, where these agree; its own go before.
+
+    What is wrong with a profile is said by the commands for profiles.
+    """
+    if not project.profiles:
+        return project
+    from envyard.profilefile import load_profile  # 20 ms, and only where a project names one
+
+    found: dict[str, set[str]] = {}
+    for key in project.profiles:
+        with contextlib.suppress(ConfigurationInvalid, ProfileNotFound):
+            for name, value in load_profile(Path(root), key).environment.items():
+                found.setdefault(name, set()).add(value)
+    agreed = {name: values.pop() for name, values in found.items() if len(values) == 1}
+    return replace(project, environment={**agreed, **project.environment})
 
 
 def _path_of(workspace: Workspace, project: Project) -> str:

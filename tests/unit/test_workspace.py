@@ -1058,3 +1058,17 @@ def test_loading_imports_nothing_heavy() -> None:
     )
 
     assert done.stdout.strip() == "[]"
+
+
+def test_a_project_has_the_variables_of_its_profiles_where_they_agree(write: Writer) -> None:
+    cpu, mps = "torch-cpu-transformers", "torch-mps-transformers"
+    text = f'profiles = ["{cpu}", "{mps}", "broken"]\nenvironment = {{ OWN = "alpha", SAME = "mine" }}\n'
+    root = write(f"[projects.alpha]\n{text}")
+    (root / "profiles").mkdir()
+    for key, more in ((cpu, 'CUDA = "0"\nTWO = "a"\nSAME = "x"\n'), (mps, 'TWO = "b"\nSAME = "x"\nALSO = "x"\n')):
+        serves = f'[serves]\nbackend = "transformers"\naccelerator = "{key.split("-")[1]}"\n'
+        rest = f'[packages]\nrequirements = ["demo"]\n[environment]\n{more}'
+        (root / "profiles" / f"{key}.toml").write_text(serves + rest, encoding="utf-8")
+    (root / "profiles" / "broken.toml").write_text("[serves\n", encoding="utf-8")
+    (alpha, *_others) = load_workspace(root).projects
+    assert alpha.environment == {"CUDA": "0", "ALSO": "x", "OWN": "alpha", "SAME": "mine"}
