@@ -44,7 +44,7 @@ def test_first_call_builds_the_shared_environment_and_says_so_step_by_step(model
     assert models.python(spec, "import torch; print(torch.__version__)") == "2.1.0"
     assert models.said[0] == f"creating the shared environment `{CPU}` for {models.root}/models/llama, step by step"
     steps = [line for line in models.said if line.startswith(f"[{CPU}] ")]
-    assert [step.split()[1].rstrip(":") for step in steps][:3] == ["lock", "why", "create"]
+    assert [step.split()[1].rstrip(":") for step in steps][:3] == ["resolve", "why", "create"]
     assert models.said[-1].startswith(f"using the shared environment `{CPU}`")
 
 
