@@ -93,22 +93,30 @@ class Reader:
         return self._places[name]
 
     def _variables(self, block: Block) -> dict[str, str]:
-        """A terminal without colours, as wide as the document shows it, or wider: where it cuts lines with `...`, and
-        where it shows a path, which here is a longer one."""
+        """A terminal of 80 columns without colours, wider where the document shows longer lines (with room for a value
+        that is longer here), cuts them with `...`, or shows a path, which here is a longer one."""
         lines = [line for command in block.commands for line in command.output.splitlines()]
-        folds = not any(line.endswith("...") or "/home/you/" in line for line in lines)
-        width = max(80, *map(len, lines), 0) if folds else 500
+        longest = max(map(len, lines), default=0)
+        cut = any(line.endswith("...") or "/home/you/" in line for line in lines)
+        width = 500 if cut else 80 if longest <= 80 else longest + 6
         screen = {"TTY_COMPATIBLE": "1", "TTY_INTERACTIVE": "0", "NO_COLOR": "1", "COLUMNS": str(width)}
         return {**reference.variables(self._index, self._programs, self._cache), **screen}
 
 
-@pytest.mark.parametrize("document", documents(), ids=name_of)
-def test_the_commands_of_a_document_do_what_it_says(
-    document: Path, tmp_path: Path, index: LocalIndex, cache: Path
-) -> None:
+def readings() -> dict[str, list[Path]]:
+    """What one person reads from the beginning to the end: a document, or those of all projects."""
+    found: dict[str, list[Path]] = {}
+    for path in documents():
+        name = name_of(path)
+        found.setdefault("projects" if name.startswith("projects/") else name, []).append(path)
+    return found
+
+
+@pytest.mark.parametrize("name", readings())
+def test_the_commands_of_a_document_do_what_it_says(name: str, tmp_path: Path, index: LocalIndex, cache: Path) -> None:
     reader = Reader(tmp_path, index, cache)
     wrong: list[str] = []
-    for block in blocks_of(document):
+    for block in (block for document in readings()[name] for block in blocks_of(document)):
         needs = block.remarks.needs
         if not block.remarks.not_tested and (not needs or shutil.which(needs, path=os.environ["PATH"])):
             wrong += reader.problems(block)
