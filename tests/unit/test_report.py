@@ -28,7 +28,7 @@ from envyard.outcome import Action, Outcome
 from envyard.publish import Published
 from envyard.report import as_typed, render_error, started_as, write
 from envyard.report.data import doctor_data, list_data, lock_data, removal_data, rollback_data, setup_data, show_data
-from envyard.report.findings import doctor_text, removal_table, rollback_text
+from envyard.report.findings import doctor_text, left_text, removal_table, rollback_text
 from envyard.report.summary import lock_summary, setup_summary
 from envyard.report.table import Column, table
 from envyard.report.tables import list_table, show_text
@@ -528,6 +528,18 @@ def test_removals_say_what_went_and_what_that_freed() -> None:
     dry = removal_table(replace(REMOVED, dry_run=True), ROOT, PLAIN, None)
     assert dry.splitlines()[-1] == "1 to remove, 128 kB to free"
     assert removal_table(RemovalResult(removals=(), freed=0), ROOT, PLAIN, None) == "nothing to remove"
+
+
+def test_what_stays_in_the_trash_is_named_up_to_a_handful() -> None:
+    assert left_text(["C:\\trash\\a: used by another process"]).splitlines() == [
+        "still in use, so it stays in the trash: 1 path",
+        "  C:\\trash\\a: used by another process",
+        "",
+        "hint: close what uses it, then run `invoke envs.prune`",
+    ]
+    lines = left_text([str(number) for number in range(7)]).splitlines()
+    assert lines[0] == "still in use, so it stays in the trash: 7 paths"
+    assert lines[5:7] == ["  4", "  and 2 more"]
     assert [bool(one["error"]) for one in removal_data(REMOVED)["removals"]] == [False, True]
 
 
