@@ -50,8 +50,8 @@ class Machine:
         return str(path)
 
     def search(self, *folders: str) -> dict[str, str]:
-        """The variables with which a program is looked for in these folders, and in those of Windows itself."""
-        system = os.path.join(self.environment["SystemRoot"], "System32")
+        """The variables with which a program is looked for in these folders, and in that of Windows itself."""
+        system = os.path.join(self.environment["SYSTEMROOT"], "System32")
         return {"PATH": os.pathsep.join([*folders, system])}
 
     def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
