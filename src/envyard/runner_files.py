@@ -5,8 +5,10 @@ The last line of a file that envyard wrote holds the digest of the rest: who cha
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
+from pathlib import Path
 
 NOXFILE = '''\
 """Every project is tested in its own environment, which is made when it is not there.
@@ -91,6 +93,16 @@ def wrote(data: bytes) -> bool | None:
     """True for a file that `envyard init` wrote, False when it was changed since, None for one it never wrote."""
     found = _MARK.search(data)
     return None if found is None else found[1].decode() == _digest(data[: found.start()])
+
+
+def scripts_folder(root: Path) -> str:
+    """The name of the folder with envyard's scripts in a workspace, as `init --scripts` chose it; "" without one."""
+    found = sorted(root.glob("*/bootstrap.py"), key=lambda path: (path.parent.name != "scripts", path))
+    for path in found:
+        with contextlib.suppress(OSError):
+            if path.parent.name == "scripts" or wrote(path.read_bytes()) is not None:
+                return path.parent.name
+    return ""
 
 
 def with_ignored(text: str, scripts: str = "scripts") -> str:

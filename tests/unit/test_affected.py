@@ -8,7 +8,9 @@ import pytest
 
 import envyard
 from envyard.integrations.affected import SUITE_FILES, affected_projects, depends_on
+from envyard.integrations.ci import commands_of
 from envyard.project import Workspace
+from envyard.runner_files import marked
 from envyard.workspace import load_workspace
 
 WORKSPACE = """\
@@ -107,6 +109,18 @@ def test_a_changed_file_affects_whom_it_concerns_and_says_why(
 def test_the_suites_own_configuration_affects_all(workspace: Workspace, name: str) -> None:
     found = affected_projects(workspace, ["README.md", name])
     assert found == {project.key: (f"the suite's own configuration: {name}",) for project in workspace.projects}
+
+
+def test_the_scripts_count_in_whatever_folder_they_are(workspace: Workspace) -> None:
+    path = workspace.root / "dev" / "bootstrap.py"
+    path.parent.mkdir()
+    path.write_bytes(marked("bootstrap.py", b"pass\n"))
+    assert len(affected_projects(workspace, ["dev/setup_all_envs.sh"])) == len(workspace.projects)
+    assert affected_projects(workspace, ["scripts/setup_all_envs.sh"]) == {}
+    assert commands_of(workspace).nox == "python dev/bootstrap.py run-tests"
+    path.write_text("somebody's own\n", encoding="utf-8")
+    assert affected_projects(workspace, ["dev/setup_all_envs.sh"]) == {}
+    assert commands_of(workspace).nox == "python -m nox"
 
 
 def test_the_source_of_the_envyard_that_runs_is_configuration_too(workspace: Workspace) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 import envyard
 from envyard.project import Project, Workspace
 from envyard.requirements import local_paths, requirement_files
+from envyard.runner_files import scripts_folder
 
 SUITE_FILES = (
     "workspace.toml",
@@ -38,7 +39,9 @@ _SHOWN = 3  # names of files in one reason
 def affected_projects(workspace: Workspace, changed: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Key -> reasons of each affected project. `changed` are paths relative to the workspace, with `/`."""
     changed = _without_environments(workspace, changed)
-    suite = [name for name in changed if name in SUITE_FILES or _is_own_source(workspace, name)]
+    folder = scripts_folder(workspace.root) or "scripts"
+    files = {re.sub("^scripts/", f"{folder}/", name) for name in SUITE_FILES}
+    suite = [name for name in changed if name in files or _is_own_source(workspace, name)]
     if suite:
         reason = f"the suite's own configuration: {_some(suite)}"
         return {project.key: (reason,) for project in workspace.projects}

@@ -11,6 +11,7 @@ from envyard.definition import project_definition
 from envyard.errors import EnvyardError
 from envyard.fingerprint import take_fingerprint
 from envyard.project import Project, Workspace
+from envyard.runner_files import scripts_folder
 
 TOOLS_PYTHON = "3.11"
 """The Python that the workflow runs envyard and nox with: the oldest that they support."""
@@ -70,8 +71,9 @@ def make_jobs(workspace: Workspace, why: Mapping[str, Sequence[str]] | None = No
 
 def commands_of(workspace: Workspace) -> Commands:
     """How a job of this workspace starts envyard: by the scripts beside its workspace.toml, else from a package."""
-    if (workspace.root / "scripts" / "bootstrap.py").is_file():
-        bootstrap = "python scripts/bootstrap.py"
+    scripts = scripts_folder(workspace.root)
+    if scripts:
+        bootstrap = f"python {scripts}/bootstrap.py"
         return Commands(
             install="",
             nox=f"{bootstrap} run-tests",
