@@ -13,7 +13,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 
 from envyard.errors import Cancelled, CommandFailed
 from envyard.interrupts import AT_MOST
+from envyard.output import Output
 from envyard.windows_process import KillGroup, windows_process_alive
 
 _PROGRAM = "check its name, and that it is installed"
@@ -142,12 +142,15 @@ def run(
     cwd: Path | None = None,
     environment: Mapping[str, str] | None = None,
     on_line: Callable[[str], None] | None = None,
+    enough: Callable[[str], bool] | None = None,
     pass_fds: Sequence[int] = (),
     cancellation: Cancellation | None = None,
     timeout: float | None = None,
     log: Path | None = None,
 ) -> Completed:
     """Run a command to its end and return how it ended; `on_line` hears each line of stderr as it comes.
+
+    After a line for which `enough` is true nothing more is wanted: the child is stopped, and counts as ended with 0.
 
     `environment` is the complete environment (default: `child_environment()`). The child keeps `pass_fds` open, which
     is how an exclusive lock outlives a killed parent. `timeout` is in seconds. `log` gets the command and its stderr.
@@ -172,16 +175,16 @@ def run(
 
     try:
         with cancellation.watching(start) as child:
-            returncode, stdout, lines = _communicate(child, on_line, timeout)
+            returncode, output = _communicate(child, on_line, enough, timeout)
     except OSError as error:
         raise CommandFailed(f"cannot start `{arguments[0]}`: {error.strerror or error}", hint=_PROGRAM) from error
     if log is not None:
-        _append_log(log, arguments, lines, returncode)
+        _append_log(log, arguments, output.lines, returncode)
     cancellation.check()
     if returncode is None:
         problem = f"`{_short(arguments)}` did not end within {timeout:g} seconds"
-        raise CommandFailed(problem, details=lines[-5:], hint="run it by hand to see what it waits for")
-    return Completed(returncode=returncode, stdout=stdout.decode("utf-8", "replace"), stderr="\n".join(lines))
+        raise CommandFailed(problem, details=output.lines[-5:], hint="run it by hand to see what it waits for")
+    return Completed(returncode=returncode, stdout=output.stdout, stderr="\n".join(output.lines))
 
 
 def run_foreground(
@@ -243,41 +246,27 @@ else:
 
 
 def _communicate(
-    child: Child, on_line: Callable[[str], None] | None, timeout: float | None
-) -> tuple[int | None, bytes, tuple[str, ...]]:
-    """Exit code (None: too slow, killed), stdout, and the last 200 lines of stderr.
+    child: Child,
+    on_line: Callable[[str], None] | None,
+    enough: Callable[[str], bool] | None,
+    timeout: float | None,
+) -> tuple[int | None, Output]:
+    """Exit code (None: too slow, killed) and what it wrote."""
+    slow, satisfied = threading.Event(), threading.Event()
 
-    A grandchild that left the process group may keep the pipes open for ever. So the readers get some time after the
-    end of the child, which is more than enough for what is still in the pipes, and are then left behind.
-    """
-    lines: deque[str] = deque(maxlen=200)
-    stdout = bytearray()
-
-    def read_errors() -> None:
-        assert child.stderr is not None
-        with child.stderr as stream:
-            for raw in stream:
-                line = raw.decode("utf-8", "replace").rstrip()
-                lines.append(line)
-                if on_line is not None:
-                    on_line(line)
-
-    def read_output() -> None:
-        assert child.stdout is not None
-        with child.stdout as stream:
-            while block := stream.read1(1 << 16):  # type: ignore[attr-defined]  # Popen makes a BufferedReader
-                stdout.extend(block)
-
-    slow = threading.Event()
+    def hear(line: str) -> None:
+        if on_line is not None:
+            on_line(line)
+        if enough is not None and enough(line):
+            satisfied.set()
+            _signal_group(child, signal.SIGTERM)
 
     def give_up() -> None:
         slow.set()
         _signal_group(child, signal.SIGTERM)
         _end(child, time.monotonic() + _KILL_AFTER)
 
-    readers = [threading.Thread(target=read, daemon=True) for read in (read_errors, read_output)]
-    for reader in readers:
-        reader.start()
+    output = Output(child.stdout, child.stderr, hear)
     returncode: int | None = None
     # not `wait(timeout)`: it may notice the end 50 ms later
     timer = threading.Timer(timeout, give_up) if timeout is not None else None
@@ -290,10 +279,11 @@ def _communicate(
     finally:
         if timer is not None:
             timer.cancel()
-    deadline = time.monotonic() + (_DRAIN_SECONDS if returncode >= 0 else _DRAIN_SECONDS / 10)
-    for reader in readers:
-        reader.join(max(0.0, deadline - time.monotonic()))
-    return (None if slow.is_set() else returncode), bytes(stdout), tuple(lines)
+    # more than enough for what is still in the pipes; a grandchild that left the group may hold them for ever
+    output.drain(_DRAIN_SECONDS if returncode >= 0 else _DRAIN_SECONDS / 10)
+    if slow.is_set():
+        return None, output
+    return (0 if satisfied.is_set() else returncode), output
 
 
 def _signal_group(child: Child, number: int) -> None:

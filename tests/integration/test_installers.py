@@ -19,8 +19,9 @@ from kit.isolation import DEAD_INDEX
 from kit.workspaces import ProjectPlan
 
 from envyard.errors import InstallFailed, InterpreterNotFound
-from envyard.events import Warned
+from envyard.events import OutputLine, Warned
 from envyard.installers.bridge import pip_options
+from envyard.installers.uv import is_prepared
 from envyard.provision import Action
 
 PYPROJECT = """\
@@ -311,6 +312,9 @@ def test_every_distinct_wheel_is_fetched_once_for_the_whole_workspace(
     }
     assert len(wanted) > 7
     assert local_index.counts() == dict.fromkeys(wanted, 1)
+    # by these words the fetch knows that the wheels are in the cache, and links none of them into its scratch folder
+    told = [event.line for event in engine.events if isinstance(event, OutputLine) and event.key == ""]
+    assert any(map(is_prepared, told))
     files = [site_packages(engine.kit.venv(key)) / "bulky" / "__init__.py" for key in ("three", "four")]
     assert files[0].stat().st_ino == files[1].stat().st_ino
 

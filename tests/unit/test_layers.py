@@ -111,6 +111,7 @@ LAYERS = {
         "files",
         "interrupts",
         "longpath",
+        "output",
         "pathlimit",
         "problems",
         "process",
@@ -134,7 +135,6 @@ HEAVY = {"filelock", "invoke", "nox", "packaging", "rich", "tomlkit", "uv", "vir
 MODULE_LINES = 320
 FUNCTION_LINES = 60
 LONGER_MODULES = {
-    "process": 330,
     "store": 330,
 }
 """Modules that grew beyond the limit, and how long they may be: split them when that is not enough, add none."""

@@ -159,6 +159,24 @@ def test_a_line_is_heard_when_it_is_written_and_not_at_the_end(tmp_path: Path) -
     assert run([PYTHON, "-c", code, go], on_line=lambda _line: go.touch(), timeout=30).returncode == 0
 
 
+def test_a_child_that_did_enough_is_stopped_with_all_it_started_and_counts_as_done() -> None:
+    code = (
+        "import subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        "print(child.pid, file=sys.stderr); print('enough', file=sys.stderr, flush=True); time.sleep(600)"
+    )
+    done = run([PYTHON, "-c", code], enough=lambda line: line == "enough", timeout=60)
+    assert done.returncode == 0
+    pid, last = done.stderr.split()
+    assert last == "enough"
+    wait_until_ended(int(pid))
+
+
+def test_a_child_that_fails_before_it_did_enough_has_failed() -> None:
+    code = "import sys; print('half', file=sys.stderr); sys.exit(3)"
+    assert run([PYTHON, "-c", code], enough=lambda line: line == "enough").returncode == 3
+
+
 def test_the_log_gets_command_stderr_and_exit_code(tmp_path: Path) -> None:
     log = tmp_path / "log"
     for code in (0, 1):

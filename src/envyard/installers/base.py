@@ -44,6 +44,7 @@ class Work:
         cwd: Path | None = None,
         environment: Mapping[str, str] | None = None,
         on_line: Callable[[str], None] | None = None,
+        enough: Callable[[str], bool] | None = None,
         timeout: float | None = None,
     ) -> Completed:
         """Run a child of this build: it inherits the lock, stops with it, and writes into its log."""
@@ -53,6 +54,7 @@ class Work:
             cwd=cwd,
             environment={**(child_environment() if environment is None else environment), ANCESTORS: ancestors},
             on_line=on_line,
+            enough=enough,
             pass_fds=self.pass_fds,
             cancellation=self.cancellation,
             timeout=timeout,

@@ -11,7 +11,7 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from envyard.errors import EnvironmentIncomplete, EnvyardError, InstallFailed
@@ -117,7 +117,11 @@ class Uv:
         return located(done.stdout, plan.fixed_folder)
 
     def fetch(self, plan: FetchPlan, work: Work) -> None:
-        """One `uv pip install --target` a batch into a scratch folder, side by side: no two batches share a wheel."""
+        """One `uv pip install --target` a batch into a scratch folder, side by side: no two batches share a wheel.
+
+        Each is over when uv says that it prepared the wheels: they are in its cache then, and the links that it would
+        make next are of no use.
+        """
         errors: list[EnvyardError | OSError] = []
         backend = _backend(plan.torch_backend)
 
@@ -127,16 +131,9 @@ class Uv:
                 folder.mkdir(parents=True)
                 file = plan.scratch / f"{number}.txt"
                 file.write_text(text, encoding="utf-8")
-                command = [
-                    "pip",
-                    "install",
-                    "--no-deps",
-                    "--target",
-                    str(folder),
-                    "--python",
-                    str(plan.interpreter),
-                ]
-                self._uv([*command, *backend, "-r", str(file)], work, plan.fixed_folder, plan)
+                command = ["pip", "install", "--no-deps", "--target", str(folder), "--python", str(plan.interpreter)]
+                arguments = [*command, *backend, "-r", str(file)]
+                self._uv(arguments, work, plan.fixed_folder, plan, enough=is_prepared)
             except (EnvyardError, OSError) as error:
                 errors.append(error)
 
@@ -171,8 +168,10 @@ class Uv:
         folder: Path,
         plan: Plan | FetchPlan | None,
         indexes: Sequence[str] = (),
+        *,
+        enough: Callable[[str], bool] | None = None,
     ) -> Completed:
-        completed = self._call(arguments, work, folder, plan, {}, indexes)
+        completed = self._call(arguments, work, folder, plan, {}, indexes, enough=enough)
         if completed.returncode != 0:
             raise explain_failure(work, completed, offline="--offline" in arguments)
         return completed
@@ -185,6 +184,8 @@ class Uv:
         plan: Plan | FetchPlan | None,
         variables: Mapping[str, str],
         indexes: Sequence[str] = (),
+        *,
+        enough: Callable[[str], bool] | None = None,
     ) -> Completed:
         caller = os_environment()
         # a narrow COLUMNS would break its sentences and paths in two
@@ -206,6 +207,7 @@ class Uv:
             cwd=folder,
             environment=environment,
             on_line=lambda line: work.tell(progress_events(work.key, line)),
+            enough=enough,
         )
 
 
@@ -243,6 +245,11 @@ def cache_device_warning(store: Path) -> str:
         f"uv's cache {cache} is on another device than {store}: every environment is a full copy. "
         "Set UV_CACHE_DIR to a folder on the store's device to share the files"
     )
+
+
+def is_prepared(line: str) -> bool:
+    """Whether uv tells by this line that all wheels it installs are unpacked in its cache."""
+    return re.match(r"Prepared \d+ packages? in ", line) is not None
 
 
 def explain_failure(work: Work, completed: Completed, *, offline: bool) -> EnvyardError:
