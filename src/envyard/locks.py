@@ -24,8 +24,9 @@ from envyard.definition import Kind
 from envyard.environment import Environment
 from envyard.errors import EnvironmentMissing, LockTimeout
 from envyard.files import read_bytes, storage_errors, write_json
+from envyard.pointer import generation_name
 from envyard.process import Cancellation, process_alive
-from envyard.store import PROCESSES_LOCK, Store, generation_name
+from envyard.store import PROCESSES_LOCK, Store
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock

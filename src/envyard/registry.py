@@ -22,11 +22,12 @@ from envyard.events import BuildReasons, Event, Finished, Listener, PhaseStarted
 from envyard.hardware import Hardware, resolve_hardware
 from envyard.locks import Lease, take_lease
 from envyard.memory import Memory, signatures
+from envyard.pointer import PointerInvalid
 from envyard.process import Cancellation, environment_variable
 from envyard.profilefile import PROFILES_FOLDER
 from envyard.project import Workspace
 from envyard.records import ModelRecord, failure_path, load_model, save_model
-from envyard.store import PointerInvalid, Store
+from envyard.store import Store
 from envyard.strategies import Resolution, Wishes
 from envyard.target import Question, Target, find_target
 from envyard.workspace import find_workspace, load_workspace

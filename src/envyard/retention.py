@@ -13,7 +13,8 @@ from envyard.environment import Environment
 from envyard.errors import EnvyardError
 from envyard.health import check_health
 from envyard.locks import collect
-from envyard.store import KEEP_PREVIOUS, Pointer, Store
+from envyard.pointer import Pointer
+from envyard.store import KEEP_PREVIOUS, Store
 
 
 def retained(store: Store, pointer: Pointer, works: Callable[[Environment], bool] | None = None) -> tuple[str, ...]:

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
-import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from envyard.definition import Kind
@@ -26,31 +23,15 @@ from envyard.environment import (
     load_environment,
 )
 from envyard.errors import EnvyardError, OutsideStore
-from envyard.files import TEMPORARY, move, read_bytes, replacing, storage_errors, write_json
+from envyard.files import TEMPORARY, move, replacing, storage_errors, write_json
 from envyard.longpath import remove_tree
+from envyard.pointer import Pointer, PointerInvalid, is_generation, load_pointer, pointer_data
 
 _FOLDERS = ("g", "pointers", "locks", "leases", "logs", "trash", "cache")
-_GENERATION = re.compile(r"[0-9a-f]{8}")
 _LEFT_BEHIND_SECONDS = 600.0  # a temporary file lives for moments; after so long whoever made it was killed
 _BUG = "that is a bug of envyard: report it, with the command that you typed"
 PROCESSES_LOCK = "processes.lock"  # shared by every python that runs in the generation, see site_hook/
 KEEP_PREVIOUS = 1  # generations kept for `envs.rollback` besides the current one
-
-
-class PointerInvalid(Exception):
-    """The pointer file is truncated or not ours; the generations themselves may be fine."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pointer:
-    """Which generation an env key has now, and which it had before (newest first)."""
-
-    kind: Kind
-    key: str
-    current: str
-    previous: tuple[str, ...] = ()
-    reasons: tuple[str, ...] = ()
-    updated: float = 0.0
 
 
 class Store:
@@ -105,7 +86,7 @@ class Store:
 
     def uncommitted(self) -> list[str]:
         """Generation folders without a (whole) commit file: builds under way or abandoned."""
-        names = [name for name in _names(self.generations) if _GENERATION.fullmatch(name)]
+        names = [name for name in _names(self.generations) if is_generation(name)]
         return [name for name in names if self.is_uncommitted(name)]
 
     def is_uncommitted(self, generation: str) -> bool:
@@ -125,20 +106,7 @@ class Store:
 
     def pointer(self, kind: Kind, key: str) -> Pointer | None:
         """The pointer of an env key, None when it was never built. Raises `PointerInvalid`."""
-        try:
-            data = json.loads(read_bytes(self.pointer_path(kind, key)))
-            return Pointer(
-                kind=kind,
-                key=key,
-                current=generation_name(data["current"]),
-                previous=tuple(map(generation_name, data["previous"])),
-                reasons=tuple(map(str, data["reasons"])),
-                updated=float(data["updated"]),
-            )
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise PointerInvalid(f"{self.pointer_path(kind, key)} cannot be read: {error}") from error
+        return load_pointer(self.pointer_path(kind, key), kind, key)
 
     def current(self, kind: Kind, key: str) -> Environment | None:
         """The environment an env key has now, or None. A damaged pointer counts as none; see `recover_pointer`."""
@@ -180,15 +148,7 @@ class Store:
         return pointer
 
     def write_pointer(self, pointer: Pointer) -> None:
-        write_json(
-            self.pointer_path(pointer.kind, pointer.key),
-            {
-                "current": pointer.current,
-                "previous": list(pointer.previous),
-                "reasons": list(pointer.reasons),
-                "updated": pointer.updated,
-            },
-        )
+        write_json(self.pointer_path(pointer.kind, pointer.key), pointer_data(pointer))
 
     def remove_pointer(self, kind: Kind, key: str) -> None:
         """Forget an env key; its generations become garbage. Needs the exclusive lock."""
@@ -302,13 +262,6 @@ class Store:
             if not os.path.lexists(self.generations / name):
                 with contextlib.suppress(OSError, EnvyardError):
                     self.discard(self.root / "leases" / name)
-
-
-def generation_name(value: object) -> str:
-    """`value` from a file, if it can be the name of a generation: names become paths. Raises `ValueError`."""
-    if isinstance(value, str) and _GENERATION.fullmatch(value):
-        return value
-    raise ValueError(f"not the name of a generation: {value!r}")
 
 
 def _refuse_link(folder: Path) -> None:

@@ -21,10 +21,11 @@ from envyard.fingerprint import Fingerprint, take_fingerprint
 from envyard.health import Grade
 from envyard.legacy import LegacyEnvironment
 from envyard.outcome import Options
+from envyard.pointer import PointerInvalid
 from envyard.process import Cancellation
 from envyard.records import Failure, load_failure
 from envyard.sharing import digest_of, ensure_shared
-from envyard.store import PointerInvalid, Store
+from envyard.store import Store
 from envyard.target import Target
 from envyard.waiting import being_built, builder_words, wait_for_builder
 

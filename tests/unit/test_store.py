@@ -20,7 +20,8 @@ from envyard.environment import COMMIT_FILE, Environment
 from envyard.errors import OutsideStore, StoreUnusable
 from envyard.files import replacing, storage_errors, write_json
 from envyard.interpreter import describe_interpreter
-from envyard.store import PROCESSES_LOCK, Pointer, PointerInvalid, Store, generation_name
+from envyard.pointer import Pointer, PointerInvalid, generation_name
+from envyard.store import PROCESSES_LOCK, Store
 
 Commit = Callable[..., Environment]
 

@@ -72,7 +72,8 @@ def test_a_pointer_is_replaced_once_its_reader_lets_go(windows: Machine) -> None
 import os, subprocess, sys, threading
 from pathlib import Path
 from envyard.definition import Kind
-from envyard.store import Pointer, Store
+from envyard.pointer import Pointer
+from envyard.store import Store
 store = Store(Path(".envs").absolute())
 store.prepare()
 one, two = (Pointer(kind=Kind.PROJECT, key="demo", current=name * 8) for name in "ab")
@@ -101,7 +102,8 @@ def test_pointers_are_whole_and_never_missing_while_another_process_replaces_the
 import subprocess, sys
 from pathlib import Path
 from envyard.definition import Kind
-from envyard.store import Pointer, Store
+from envyard.pointer import Pointer
+from envyard.store import Store
 store = Store(Path(".envs").absolute())
 store.prepare()
 names = [f"{number:08x}" for number in range(200)]

@@ -9,9 +9,10 @@ from envyard.definition import Definition, Kind
 from envyard.environment import Environment
 from envyard.errors import RequirementsUnreadable
 from envyard.health import Grade, Health
+from envyard.pointer import PointerInvalid
 from envyard.publish import Published, published
 from envyard.requirements import load_text, lockfile_is_stale
-from envyard.store import PointerInvalid, Store
+from envyard.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

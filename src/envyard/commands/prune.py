@@ -14,11 +14,12 @@ from envyard.errors import EnvironmentInUse, LockTimeout
 from envyard.fetch import sweep_scratch
 from envyard.history import forget_history, load_history, remembered
 from envyard.locks import collect, in_use, read_holder
+from envyard.pointer import PointerInvalid
 from envyard.project import Workspace
 from envyard.publish import REPLACED, replaced_at, sweep_beside
 from envyard.retention import retained
 from envyard.sizes import disk_use
-from envyard.store import PointerInvalid, Store
+from envyard.store import Store
 
 _KEPT_DAYS = 7  # logs of failed builds, and what was set aside
 

@@ -16,10 +16,11 @@ from envyard.events import ignore
 from envyard.health import check_health
 from envyard.history import Event, What, record
 from envyard.installers.base import Work
+from envyard.pointer import Pointer, PointerInvalid
 from envyard.process import Cancellation
 from envyard.project import Project, Workspace
 from envyard.publish import link_for_people, publish, refuse_foreign
-from envyard.store import Pointer, PointerInvalid, Store
+from envyard.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
