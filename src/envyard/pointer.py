@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envyard.definition import Kind
+from envyard.files import read_bytes
 
 _GENERATION = re.compile(r"[0-9a-f]{8}")
 
@@ -31,7 +32,7 @@ class Pointer:
 def load_pointer(path: Path, kind: Kind, key: str) -> Pointer | None:
     """The pointer of an env key, None when it was never built. Raises `PointerInvalid`."""
     try:
-        data = json.loads(path.read_bytes())
+        data = json.loads(read_bytes(path))
         return Pointer(
             kind=kind,
             key=key,
