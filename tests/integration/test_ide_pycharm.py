@@ -14,6 +14,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from kit.pycharm import SDK_TABLE
 from kit.workspaces import ProjectPlan, WorkspaceKit
 
 MakeWorkspace = Callable[..., WorkspaceKit]
@@ -54,30 +55,6 @@ ATTACHED = """\
     <orderEntry type="sourceFolder" forTests="false" />
   </component>
 </module>"""
-TABLE = """\
-<application>
-  <component name="ProjectJdkTable">
-    <!-- the one of the system -->
-    <jdk version="2">
-      <name value="Python 3.12" />
-      <type value="Python SDK" />
-      <homePath value="/usr/bin/python3.12" />
-      <roots>
-        <classPath>
-          <root type="composite">
-            <root url="file:///usr/lib/python3.12" type="simple" />
-          </root>
-        </classPath>
-      </roots>
-      <additional SDK_UUID="5eb19f9d-4972-44f8-952c-826af29facb9" />
-    </jdk>
-    <jdk version="2">
-      <name value="corretto-21" />
-      <type value="JavaSDK" />
-      <homePath value="/usr/lib/jvm/java-21" />
-    </jdk>
-  </component>
-</application>"""
 
 
 @pytest.fixture
@@ -143,7 +120,7 @@ def configuration(home: Path) -> Path:
     """That of a PyCharm which was started once."""
     folder = home / ".config/JetBrains/PyCharm2024.3"
     (folder / "options").mkdir(parents=True)
-    (folder / "options/jdk.table.xml").write_text(TABLE, encoding="utf-8")
+    (folder / "options/jdk.table.xml").write_text(SDK_TABLE, encoding="utf-8")
     return folder
 
 
@@ -419,7 +396,7 @@ def test_the_sdks_name_the_pythons_of_the_environments(kit: WorkspaceKit, config
     table = configuration / "options/jdk.table.xml"
     assert "note: no environment yet: run `envyard envs.setup alpha`" in done.stderr
     found = sdks(table)
-    assert list(found) == ["Python 3.12", "corretto-21", "alpha (workspace)", "beta (workspace)"]
+    assert list(found) == ["Python 3.12", "Gone", "corretto-21", "alpha (workspace)", "beta (workspace)"]
     python = Path(found["beta (workspace)"].replace("$USER_HOME$", str(Path.home())))
     assert python.samefile(kit.python("beta"))
     assert python.parent.parent == kit.venv("beta")  # through the link: an update changes nothing here
@@ -431,12 +408,12 @@ def test_the_sdks_name_the_pythons_of_the_environments(kit: WorkspaceKit, config
 def test_the_table_is_copied_before_and_stays_as_it_was_in_the_end(kit: WorkspaceKit, configuration: Path) -> None:
     table = configuration / "options/jdk.table.xml"
     kit.run("ide.pycharm", check=True)
-    assert table.read_text("utf-8") == TABLE  # only when asked
+    assert table.read_text("utf-8") == SDK_TABLE  # only when asked
     kit.run("ide.pycharm", "--write-sdks", check=True)
     (backup,) = table.parent.glob("*.bak")
-    assert backup.read_text("utf-8") == TABLE
+    assert backup.read_text("utf-8") == SDK_TABLE
     text = table.read_text("utf-8")
-    assert text.startswith(TABLE[: TABLE.index("  </component>")])
+    assert text.startswith(SDK_TABLE[: SDK_TABLE.index("  </component>")])
     again = kit.run("ide.pycharm", "--write-sdks", check=True)
     assert {line.split(": ")[1] for line in again.stdout.splitlines()} == {"as it should be"}
     assert list(table.parent.glob("*.bak")) == [backup]
@@ -444,7 +421,7 @@ def test_the_table_is_copied_before_and_stays_as_it_was_in_the_end(kit: Workspac
     assert "`envyard ide.pycharm --remove --write-sdks` takes them out" in left.stderr
     assert table.read_text("utf-8") == text
     kit.run("ide.pycharm", "--remove", "--write-sdks", check=True)
-    assert table.read_text("utf-8") == TABLE
+    assert table.read_text("utf-8") == SDK_TABLE
 
 
 def test_what_pycharm_found_out_about_an_sdk_is_no_difference(kit: WorkspaceKit, configuration: Path) -> None:
@@ -457,7 +434,7 @@ def test_what_pycharm_found_out_about_an_sdk_is_no_difference(kit: WorkspaceKit,
     table.write_text(text, encoding="utf-8")
     kit.run("ide.pycharm", "--write-sdks", "--check", check=True)
     kit.run("ide.pycharm", "--remove", "--write-sdks", check=True)
-    assert table.read_text("utf-8") == TABLE
+    assert table.read_text("utf-8") == SDK_TABLE
 
 
 def test_an_sdk_that_somebody_pointed_elsewhere_is_theirs(kit: WorkspaceKit, configuration: Path) -> None:
@@ -469,7 +446,7 @@ def test_an_sdk_that_somebody_pointed_elsewhere_is_theirs(kit: WorkspaceKit, con
     assert sdks(table)["beta (workspace)"] == "/usr/bin/python3"
     assert interpreter(kit.root / ".idea/beta.iml") == "beta (workspace) (2)"
     kit.run("ide.pycharm", "--remove", "--write-sdks", check=True)
-    assert list(sdks(table)) == ["Python 3.12", "corretto-21", "beta (workspace)"]
+    assert list(sdks(table)) == ["Python 3.12", "Gone", "corretto-21", "beta (workspace)"]
 
 
 def test_an_sdk_that_was_there_before_stays_also_when_it_is_the_same(kit: WorkspaceKit, configuration: Path) -> None:
@@ -525,7 +502,7 @@ def test_a_running_pycharm_is_not_written_under(kit: WorkspaceKit, configuration
         assert f"error: PyCharm2024.3 is running (process {ide.pid}" in refused.stderr
         assert "hint: close it" in refused.stderr
         assert not (kit.root / ".idea").exists()
-        assert (configuration / "options/jdk.table.xml").read_text("utf-8") == TABLE
+        assert (configuration / "options/jdk.table.xml").read_text("utf-8") == SDK_TABLE
         assert kit.run("ide.pycharm", "--write-sdks", "--check").returncode == 1  # looking is no harm
         kit.run("ide.pycharm", check=True)
     kit.run("ide.pycharm", "--write-sdks", check=True)

@@ -320,10 +320,7 @@ def test_patch_upgrade_of_the_interpreter_makes_the_verdicts_anew_and_keeps_the_
     models: ModelsKit, tmp_path: Path
 ) -> None:
     """The executable is another file then, of the same minor version; what was installed still serves."""
-    base = tmp_path / "python" / "bin" / "python3"
-    base.parent.mkdir(parents=True)
-    shutil.copy(current_interpreter().executable, base)
-    _edit(models, 'requires = "', f'requires = "{base}" # "')
+    base = _own_interpreter(models, tmp_path)
     model, other = models.model(), models.model("other")
     old = models.legacy(other)
     python = old / ".venv" / "bin" / "python"
@@ -349,6 +346,15 @@ def test_patch_upgrade_of_the_interpreter_makes_the_verdicts_anew_and_keeps_the_
     assert tried[1] != b""
 
 
+def _own_interpreter(models: ModelsKit, tmp_path: Path) -> Path:
+    """A copy of the interpreter that the profile asks for from now on, so that a test may change it."""
+    base = tmp_path / "python" / "bin" / "python3"
+    base.parent.mkdir(parents=True)
+    shutil.copy(current_interpreter().executable, base)
+    _edit(models, 'requires = "', f'requires = "{base}" # "')
+    return base
+
+
 def _verdict(models: ModelsKit) -> Path:
     environment = models.environment()
     assert environment is not None
@@ -358,10 +364,7 @@ def _verdict(models: ModelsKit) -> Path:
 def test_another_interpreter_under_the_shared_environment_makes_its_verdict_anew(
     models: ModelsKit, tmp_path: Path
 ) -> None:
-    base = tmp_path / "python" / "bin" / "python3"
-    base.parent.mkdir(parents=True)
-    shutil.copy(current_interpreter().executable, base)
-    _edit(models, 'requires = "', f'requires = "{base}" # "')
+    base = _own_interpreter(models, tmp_path)
     with models.here():
         registry = models.registry()
         registry.get_env_for_profile(CPU)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from kit.pycharm import SDK_TABLE
 
 from envyard.integrations.pycharm_sdks import (
     Installation,
@@ -26,34 +27,6 @@ from envyard.integrations.pycharm_sdks import (
 )
 from envyard.integrations.xmltext import NotXml
 from envyard.project import Project
-
-TABLE = """\
-<application>
-  <component name="ProjectJdkTable">
-    <!-- the one of the system -->
-    <jdk version="2">
-      <name value="Python 3.12" />
-      <type value="Python SDK" />
-      <version value="Python 3.12.1" />
-      <homePath value="/usr/bin/python3.12" />
-      <roots>
-        <classPath>
-          <root type="composite">
-            <root url="file:///usr/lib/python3.12" type="simple" />
-          </root>
-        </classPath>
-        <sourcePath>
-          <root type="composite" />
-        </sourcePath>
-      </roots>
-      <additional SDK_UUID="5eb19f9d-4972-44f8-952c-826af29facb9">
-        <setting name="FLAVOR_ID" value="UnixPythonSdkFlavor" />
-        <setting name="FLAVOR_DATA" value="{}" />
-      </additional>
-    </jdk>
-    <jdk version="2"><name value="Gone" /><type value="Python SDK" /><homePath value="$USER_HOME$/x/bin/python" /></jdk>
-  </component>
-</application>"""
 
 
 @pytest.fixture
@@ -185,16 +158,17 @@ def test_an_older_one_that_answers_at_its_port_is_running(installation: Installa
 
 
 def test_an_sdk_is_added_behind_the_others_which_stay_as_they_are(sdk: Sdk) -> None:
-    text = with_sdk(TABLE, sdk)
-    assert text.startswith(TABLE[: TABLE.index("  </component>")])
+    text = with_sdk(SDK_TABLE, sdk)
+    assert text.startswith(SDK_TABLE[: SDK_TABLE.index("  </component>")])
     assert homes(text) == {
         "Python 3.12": "/usr/bin/python3.12",
         "Gone": "$USER_HOME$/x/bin/python",
+        "corretto-21": "/usr/lib/jvm/java-21",
         "alpha (mono)": "$USER_HOME$/mono/alpha/venv/bin/python",
     }
     assert '<version value="Python 3.11.9" />' in text
     assert '<additional ASSOCIATED_PROJECT_PATH="$USER_HOME$/mono/alpha">' in text
-    assert without_sdk(text, sdk.name) == TABLE
+    assert without_sdk(text, sdk.name) == SDK_TABLE
 
 
 @pytest.mark.parametrize("text", ["", "<application />", '<application>\n  <component name="X" />\n</application>'])
@@ -204,7 +178,7 @@ def test_a_table_that_is_not_there_is_made(sdk: Sdk, text: str) -> None:
 
 def test_an_sdk_of_the_same_name_is_replaced(sdk: Sdk) -> None:
     moved = Sdk(name="Python 3.12", project=sdk.project)
-    text = with_sdk(TABLE, moved)
+    text = with_sdk(SDK_TABLE, moved)
     assert homes(text)["Python 3.12"] == moved.home
     assert "5eb19f9d" not in text
     assert "<!-- the one of the system -->" in text
