@@ -141,9 +141,10 @@ def test_the_list_of_commands_is_complete() -> None:
 
 def test_the_variables_that_are_read_are_described() -> None:
     internal = {"ENVYARD_BUILDING"}  # tells a child who started it
+    scripts = [path for path in (ROOT / "scripts").iterdir() if path.is_file()]
     read = {
         name
-        for path in [*(ROOT / "src").rglob("*.py"), *(ROOT / "scripts").iterdir()]
+        for path in [*(ROOT / "src").rglob("*.py"), *scripts]
         for name in re.findall(r"\bENVYARD_[A-Z]+\b", path.read_text("utf-8"))
     }
     page = (ROOT / "docs/commands.md").read_text("utf-8")
