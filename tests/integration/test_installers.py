@@ -145,7 +145,7 @@ def test_pip_refuses_a_torch_backend_that_it_would_quietly_miss(workspace_kit: M
 
 @pytest.mark.parametrize(
     ("backend", "variables"),
-    [("auto", {}), ("cu121", {"PIP_EXTRA_INDEX_URL": "http://127.0.0.1:9/simple"})],
+    [("auto", {}), ("cu121", {"PIP_EXTRA_INDEX_URL": DEAD_INDEX})],
     ids=["any build will do", "pip has a further index"],
 )
 def test_pip_warns_of_a_torch_backend_where_it_may_be_right(

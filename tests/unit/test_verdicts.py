@@ -51,7 +51,7 @@ def test_other_lines_have_another_answer(verdicts: Verdicts, question: Question)
     assert not verdicts.known((*LINES, "gamma"), question)
 
 
-@pytest.mark.parametrize("line", ["-e file:///work/app", "-r https://example.org/more.in"])
+@pytest.mark.parametrize("line", ["-e file:///srv/app", "-r https://example.org/more.in"])
 def test_line_that_stands_for_a_file_is_asked_about_every_time(
     verdicts: Verdicts, question: Question, line: str
 ) -> None:

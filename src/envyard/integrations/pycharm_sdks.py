@@ -56,22 +56,22 @@ class Sdk:
 
 def configuration_folder(system: str = sys.platform) -> Path:
     """Where the versions of PyCharm since 2020.1 have their configuration on a system, named as `sys.platform` does."""
-    home = os.path.expanduser("~")
-    if system == "win32":
-        return Path(environment_variable("APPDATA") or os.path.join(home, "AppData", "Roaming"), "JetBrains")
-    if system == "darwin":
-        return Path(home, "Library", "Application Support", "JetBrains")
-    return Path(environment_variable("XDG_CONFIG_HOME") or os.path.join(home, ".config"), "JetBrains")
+    return _jetbrains(system, ("APPDATA", "Roaming"), "Application Support", ("XDG_CONFIG_HOME", ".config"))
 
 
 def system_folder(system: str = sys.platform) -> Path:
     """Where they have their caches."""
+    return _jetbrains(system, ("LOCALAPPDATA", "Local"), "Caches", ("XDG_CACHE_HOME", ".cache"))
+
+
+def _jetbrains(system: str, windows: tuple[str, str], mac: str, xdg: tuple[str, str]) -> Path:
+    """The folder of JetBrains; `windows` and `xdg` are a variable and the folder that counts without it."""
     home = os.path.expanduser("~")
     if system == "win32":
-        return Path(environment_variable("LOCALAPPDATA") or os.path.join(home, "AppData", "Local"), "JetBrains")
+        return Path(environment_variable(windows[0]) or os.path.join(home, "AppData", windows[1]), "JetBrains")
     if system == "darwin":
-        return Path(home, "Library", "Caches", "JetBrains")
-    return Path(environment_variable("XDG_CACHE_HOME") or os.path.join(home, ".cache"), "JetBrains")
+        return Path(home, "Library", mac, "JetBrains")
+    return Path(environment_variable(xdg[0]) or os.path.join(home, xdg[1]), "JetBrains")
 
 
 def find_installations(system: str = sys.platform) -> tuple[Installation, ...]:
