@@ -57,6 +57,18 @@ def main():
 """
 
 
+def stuck_files(mark: Path) -> dict[str, str]:
+    """A package that makes the first python to start in its environment leave a mark and hang."""
+    code = f"""
+import os, time
+
+if not os.path.exists({str(mark)!r}):
+    open({str(mark)!r}, "x").close()
+    time.sleep(600)
+"""
+    return {"stuck.py": code, "stuck.pth": "import stuck\n"}
+
+
 class Reader:
     """Reads the lines that a process writes to one stream, as they come."""
 
@@ -611,15 +623,32 @@ def reach_fetch(kit: WorkspaceKit, process: subprocess.Popen[str]) -> None:
 
 
 def reach_create(kit: WorkspaceKit, process: subprocess.Popen[str]) -> None:
-    wait_for(lambda: phase(kit, "alpha", process.pid) == "create")
+    freeze(process, lambda: phase(kit, "alpha", process.pid) == "create")
 
 
 def reach_install(kit: WorkspaceKit, process: subprocess.Popen[str]) -> None:
-    wait_for(lambda: phase(kit, "alpha", process.pid) == "install" and is_installing(kit, "alpha", process))
+    freeze(process, lambda: phase(kit, "alpha", process.pid) == "install" and is_installing(kit, "alpha", process))
 
 
 def reach_verify(kit: WorkspaceKit, process: subprocess.Popen[str]) -> None:
-    wait_for(lambda: phase(kit, "alpha", process.pid) == "verify")
+    """While the audit, the first to start the python of the new environment, hangs in what `stuck` does there."""
+    wait_for((kit.root / "stuck").exists)
+    assert phase(kit, "alpha", process.pid) == "verify"
+
+
+def freeze(process: subprocess.Popen[str], moment: Callable[[], bool]) -> None:
+    """Halt a process and its children in a moment that is too short to be sure that it lasts until a signal arrives."""
+
+    def caught() -> bool:
+        if not moment():
+            return False
+        os.killpg(process.pid, signal.SIGSTOP)
+        if moment():
+            return True
+        os.killpg(process.pid, signal.SIGCONT)
+        return False
+
+    wait_for(caught)
 
 
 @pytest.mark.parametrize(
@@ -646,6 +675,9 @@ def test_stopping_a_build_leaves_no_process_and_nothing_half_done(
     kit.pin("alpha", "thick", "1.0")
     if reach == reach_fetch:
         local_index.on(THICK).hold(after=1000)
+    elif reach == reach_verify:
+        local_index.add("stuck", "1.0", files=stuck_files(kit.root / "stuck"))
+        kit.pin("alpha", "stuck", "1.0")
     with Watch(kit, "alpha") as watch:
         process = Reader(kit.start("envs.setup-all"))
         reach(kit, process.process)
@@ -655,6 +687,7 @@ def test_stopping_a_build_leaves_no_process_and_nothing_half_done(
             os.killpg(process.process.pid, number)
         else:
             os.kill(process.process.pid, number)
+        os.killpg(process.process.pid, signal.SIGCONT)
         assert process.end() == 130, process.text
         took = time.monotonic() - started
     assert took < 3, f"it took {took:.1f} s to stop"
