@@ -102,6 +102,21 @@ def _copy_files(files: list[tuple[str, str]], disk: Disk) -> None:
             disk.copy_file(old, new)
 
 
+# --- walking
+
+
+def files_below(path: Path, disk: Disk = _LOCAL) -> Iterator[str]:
+    """Every file and link below a folder, in the form that calls to the disk take; none below a link."""
+    root = extended(path, disk)
+    parent, name = disk.path.split(root)
+    try:
+        folder = any(entry.folder for entry in disk.entries(parent) if entry.name == name)
+    except OSError:
+        return
+    for start, entries in _walk(root, disk, []) if folder else ():
+        yield from (disk.path.join(start, entry.name) for entry in entries if not entry.folder)
+
+
 # --- removing
 
 

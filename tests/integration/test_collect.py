@@ -7,7 +7,7 @@ import os
 import stat
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -65,14 +65,18 @@ def _used(engine: Engine, key: str, days_ago: float) -> None:
 
 def _real_size(*folders: Path) -> int:
     """Bytes of the files below, every inode once, without the two that envyard writes after it has counted."""
+    return sum(_inodes(*folders, without={"env.json", "inodes.bin"}).values())
+
+
+def _inodes(*folders: Path, without: Collection[str] = ()) -> dict[int, int]:
     sizes: dict[int, int] = {}
     for folder in folders:
         for parent, _folders, names in os.walk(folder):
-            for name in set(names) - {"env.json", "inodes.bin"}:
+            for name in set(names) - set(without):
                 status = os.lstat(os.path.join(parent, name))
                 if not stat.S_ISLNK(status.st_mode):
                     sizes[status.st_ino] = status.st_size
-    return sum(sizes.values())
+    return sizes
 
 
 def _said(result: RemovalResult) -> list[tuple[str, str, str, int, str]]:
@@ -146,17 +150,34 @@ def test_where_nothing_was_built_nothing_is_taken_away_or_made(workspace_kit: Ma
     assert not engine.kit.store.exists()
 
 
-def test_freed_counts_only_what_no_other_environment_shares(workspace_kit: MakeWorkspace) -> None:
-    engine = Engine(workspace_kit({"alpha": ["demo==1.0", "bulky==1.0"], "beta": ["bulky==1.0"]}))
+@pytest.mark.parametrize(
+    ("publish", "keys"),
+    [("link", ("alpha",)), ("copy", ("alpha", "beta")), ("link", ("alpha", "beta", "gamma"))],
+    ids=["one", "copies of two", "all"],
+)
+def test_freed_is_what_the_disk_gets_back_and_cached_what_only_uv_has_then(
+    workspace_kit: MakeWorkspace, publish: str, keys: tuple[str, ...]
+) -> None:
+    plans = {"alpha": ["demo==1.0", "bulky==1.0"], "beta": ["bulky==1.0"], "gamma": ["bulky==1.0"]}
+    kit = workspace_kit(plans, settings={"publish": publish})
+    engine = Engine(kit)
     engine.build()
-    alpha, beta = engine.environment("alpha").path, engine.environment("beta").path
-    both, only_beta = _real_size(alpha, beta), _real_size(beta)
+    mine = site_packages(engine.environment("alpha").path) / "mine.py"
+    mine.write_text("x = 1\n" * 100)
+    os.link(mine, mine.with_name("again.py"))  # two links in one environment, none elsewhere
+    environments = [engine.kit.store / "leases", engine.kit.store / "g", *(kit.venv(key) for key in keys)]
+    cache = Path(kit.env["UV_CACHE_DIR"])
+    before, had = _inodes(*environments, cache), _inodes(*environments)
 
-    result = engine.clean("alpha")
+    dry = engine.clean(*keys, dry_run=True)
+    real = engine.clean(*keys)
 
-    assert result.removals[0].bytes > 1500 * 200, "the apparent size has the shared files"
-    assert result.freed < 1500 * 200
-    assert result.freed == both - only_beta
+    after = _inodes(*environments, cache)
+    assert real.freed == sum(before[inode] for inode in before.keys() - after.keys()) > 0
+    only_cached = had.keys() & after.keys() - _inodes(*environments).keys()
+    assert real.cached == sum(had[inode] for inode in only_cached)
+    assert (real.cached > 1500 * 200) == (len(keys) == 3), "while one environment stays it has the large files"
+    assert (dry.freed, dry.cached) == (real.freed, real.cached)
 
 
 # --- prune

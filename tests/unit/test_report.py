@@ -530,6 +530,15 @@ def test_removals_say_what_went_and_what_that_freed() -> None:
     assert removal_table(RemovalResult(removals=(), freed=0), ROOT, PLAIN, None) == "nothing to remove"
 
 
+def test_what_the_disk_does_not_get_back_is_told_with_the_command_that_frees_it() -> None:
+    text = removal_table(replace(REMOVED, cached=1_400_000_000), ROOT, PLAIN, None)
+    assert text.splitlines()[-2:] == [
+        "1 removed, 128 kB freed",
+        "1.4 GB more stay in uv's cache for the next build; `uv cache clean` empties it, and all is downloaded again",
+    ]
+    assert removal_data(replace(REMOVED, cached=1_400_000_000))["cached"] == 1_400_000_000
+
+
 def test_what_stays_in_the_trash_is_named_up_to_a_handful() -> None:
     assert left_text(["C:\\trash\\a: used by another process"]).splitlines() == [
         "still in use, so it stays in the trash: 1 path",

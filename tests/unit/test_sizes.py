@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import array
+import os
 from pathlib import Path
 
 import pytest
 from kit.values import make_environment
 
 from envyard.environment import INODE_FILE, Environment
-from envyard.sizes import DiskUse, disk_use
+from envyard.sizes import DiskUse, count_links, disk_use, released
 
 
 def _environment(tmp_path: Path, generation: str, inodes: dict[int, int]) -> Environment:
@@ -72,3 +73,32 @@ def test_a_table_cut_between_two_numbers_counts_its_whole_pairs(tmp_path: Path) 
 
 def test_sizes_beyond_four_gigabytes_are_exact(tmp_path: Path) -> None:
     assert disk_use([_environment(tmp_path, "aaaaaaaa", {2**63: 2**40 + 1})]).actual == 2**40 + 1
+
+
+def test_the_disk_gets_back_a_file_once_its_last_link_goes(tmp_path: Path) -> None:
+    one, two, cache = tmp_path / "one", tmp_path / "two", tmp_path / "cache"
+    for folder in (one / "deep", two, cache):
+        folder.mkdir(parents=True)
+    (one / "own").write_bytes(b"x" * 1)
+    (one / "twice").write_bytes(b"x" * 10)
+    os.link(one / "twice", one / "deep" / "again")
+    (two / "both").write_bytes(b"x" * 100)
+    os.link(two / "both", one / "both")
+    (cache / "wheel").write_bytes(b"x" * 1000)
+    os.link(cache / "wheel", one / "wheel")
+    os.link(cache / "wheel", two / "wheel")
+
+    assert released(count_links([one])) == (11, 1100)
+    assert released(count_links([one]), stay={os.stat(two / "both").st_ino}) == (11, 1000)
+    assert released(count_links([one, two])) == (111, 1000)
+    assert released(count_links([one, two, cache])) == (1111, 0)
+
+
+def test_what_a_link_leads_to_stays(tmp_path: Path) -> None:
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "file").write_bytes(b"x" * 100)
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "gone" / "folder").symlink_to(tmp_path / "precious")
+    (tmp_path / "gone" / "file").symlink_to(tmp_path / "precious" / "file")
+
+    assert count_links([tmp_path / "gone", tmp_path / "gone" / "folder", tmp_path / "nothing"]) == {}

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 
 from envyard.commands.prune_models import with_models
-from envyard.commands.removal import RemovalResult, everything, finish, remove_environment
+from envyard.commands.removal import RemovalResult, finish, remove_environment
 from envyard.definition import Kind
 from envyard.project import Project, Workspace
 from envyard.store import Store
@@ -17,7 +17,7 @@ def clean(
 ) -> RemovalResult:
     """Remove the environments of `projects` and of `profiles` (env keys), all generations, unless somebody uses one."""
     store = Store(workspace.store)
-    before, used = everything(store)
+    before = list(store.committed())
     wanted = [(Kind.PROJECT, project.key, project.link) for project in projects]
     wanted += [(Kind.PROFILE, key, store.root / key) for key in profiles]
     removals = []
@@ -26,4 +26,4 @@ def clean(
         if mine or os.path.lexists(store.pointer_path(kind, key)):
             reason = with_models(store, kind, key, "asked for")
             removals.append(remove_environment(store, before, kind, key, link, reason, dry_run))
-    return finish(store, before, used, removals, dry_run)
+    return finish(store, before, removals, dry_run)

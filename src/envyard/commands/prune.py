@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 
 from envyard.commands.prune_models import prune_models, with_models
-from envyard.commands.removal import Removal, RemovalResult, everything, finish, locked_at_once, remove_environment
+from envyard.commands.removal import Removal, RemovalResult, finish, locked_at_once, remove_environment
 from envyard.definition import Kind
 from envyard.environment import Environment
 from envyard.errors import EnvironmentInUse, LockTimeout
@@ -39,7 +39,7 @@ def prune(
     fits. Nothing that a live process uses is touched.
     """
     store = Store(workspace.store)
-    before, used = everything(store)
+    before = list(store.committed())
     links = {project.key: project.link for project in workspace.projects}
     removals = [*_prune_abandoned(store, dry_run), *_prune_unreferenced(store, dry_run)]
     chosen: dict[tuple[Kind, str], str] = {}
@@ -56,15 +56,14 @@ def prune(
         why = with_models(store, kind, key, reason)
         removals.append(remove_environment(store, before, kind, key, link, why, dry_run))
     removals += _prune_replaced(store, dry_run)
-    migrated = prune_models(workspace, store, dry_run)
+    migrated, deleted = prune_models(workspace, store, dry_run)
     if not dry_run:
         _forget_logs(store)
         _forget_histories(store)
         _sweep_links(store, workspace)
         sweep_scratch(store)
         store.sweep()
-    result = finish(store, before, used, [*removals, *migrated], dry_run)
-    return replace(result, freed=result.freed + sum(removal.bytes for removal in migrated))
+    return finish(store, before, [*removals, *migrated], dry_run, deleted)
 
 
 def _prune_abandoned(store: Store, dry_run: bool) -> list[Removal]:

@@ -9,24 +9,32 @@ import time
 from envyard.commands.removal import Removal
 from envyard.definition import Kind
 from envyard.errors import EnvyardError
-from envyard.migrated import delete, list_put_away, size_of
+from envyard.migrated import FOLDER, delete, list_put_away, size_of
 from envyard.project import Workspace
 from envyard.records import forget_failure, forget_model, load_failures, load_models
+from envyard.sizes import Inode, Links, count_links
 from envyard.store import Store
 
 _KEPT_SECONDS = 7 * 86400.0  # notes about a model that is gone: its disk may only not be mounted today
 
 
-def prune_models(workspace: Workspace, store: Store, dry_run: bool) -> list[Removal]:
-    """Give up what `envs.migrate` moved away, and forget models and failures that are no more."""
+def prune_models(workspace: Workspace, store: Store, dry_run: bool) -> tuple[list[Removal], dict[Inode, Links]]:
+    """Give up what `envs.migrate` moved away, and forget models and failures that are no more.
+
+    Returns the removals, and the files of those that were deleted at once: they lay on another device than the trash.
+    """
     removals = []
+    deleted: dict[Inode, Links] = {}
     for one in list_put_away(store):
         size, error = size_of(one.place), None
         if not dry_run:
+            links = count_links([one.place])
             try:
                 delete(store, one)
             except EnvyardError as problem:
                 error = problem
+            if not os.path.lexists(one.place) and one.place.parent != store.root / FOLDER:
+                deleted |= links
         reason = f"{one.model or one.origin.name} was migrated to {one.key}"
         removals.append(
             Removal(
@@ -40,7 +48,7 @@ def prune_models(workspace: Workspace, store: Store, dry_run: bool) -> list[Remo
         )
     if not dry_run:
         _forget(workspace, store)
-    return removals
+    return removals, deleted
 
 
 def with_models(store: Store, kind: Kind, key: str, reason: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,8 +12,8 @@ from envyard.environment import Environment
 from envyard.errors import EnvironmentInUse, EnvyardError, ExitCode, LockTimeout
 from envyard.history import forget_history
 from envyard.locks import ExclusiveLock, collect, in_use, read_holder
-from envyard.publish import withdraw
-from envyard.sizes import disk_use
+from envyard.publish import Published, published, withdraw
+from envyard.sizes import Inode, Links, count_links, inode_table, released
 from envyard.store import Store
 
 
@@ -31,13 +31,15 @@ class Removal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemovalResult:
-    """`freed` is in bytes, counted by inode: what only the removed environments used.
+    """`freed` is what the disk gets back, in bytes; `cached` what no environment has any more, and something outside of
+    the store still links: uv's cache, where uv is the installer.
 
     `left` names what is in the trash and could not be deleted, one line each, because somebody has it open.
     """
 
     removals: tuple[Removal, ...]
     freed: int
+    cached: int = 0
     dry_run: bool = False
     left: tuple[str, ...] = ()
 
@@ -69,27 +71,40 @@ def locked_at_once(store: Store, kind: Kind, key: str) -> Iterator[None]:
         yield
 
 
-def everything(store: Store) -> tuple[list[Environment], int]:
-    """Every generation, and the bytes that they take now: their tables of inodes go with them."""
-    environments = list(store.committed())
-    return environments, disk_use(environments).actual
-
-
 def finish(
-    store: Store, before: Sequence[Environment], used: int, removals: Sequence[Removal], dry_run: bool
+    store: Store,
+    before: Sequence[Environment],
+    removals: Sequence[Removal],
+    dry_run: bool,
+    deleted: Mapping[Inode, Links] | None = None,
 ) -> RemovalResult:
-    """`freed`: what only the removed generations used; `used` is what all of `before` took together."""
+    """Empty the trash, and count what that frees; `deleted` is what was never in it. `before` are all generations."""
     left: list[str] = []
     if dry_run:
         done = [removal for removal in removals if not removal.error]
         generations = {removal.path.name for removal in done if removal.what == "generation"}
         keys = {removal.key for removal in done if removal.what == "environment"}
         after = [env for env in before if env.generation not in generations and env.key not in keys]
+        links = count_links([store.trash, *_folders(store, before, done)])
     else:
+        links = count_links([store.trash])
         left = store.empty_trash()
+        links = links if not left else {inode: links[inode] for inode in links.keys() - count_links([store.trash])}
         after = list(store.committed())
-    freed = used - disk_use(after).actual
-    return RemovalResult(removals=tuple(removals), freed=freed, dry_run=dry_run, left=tuple(left))
+    stay = {inode for environment in after for inode in inode_table(environment)}
+    freed, cached = released({**(deleted or {}), **links}, stay=stay)
+    return RemovalResult(removals=tuple(removals), freed=freed, cached=cached, dry_run=dry_run, left=tuple(left))
+
+
+def _folders(store: Store, before: Sequence[Environment], removals: Sequence[Removal]) -> Iterator[Path]:
+    """What would move to the trash."""
+    for removal in removals:
+        whole = removal.what == "environment"
+        names = [env.generation for env in before if env.key == removal.key] if whole else [removal.path.name]
+        yield from (store.root / "leases" / name for name in names)
+        yield from (store.generation_path(name) for name in names if whole)
+        if not whole or published(store, removal.path, None) == Published.OUTDATED:  # a copy that is ours
+            yield removal.path
 
 
 def _remove(store: Store, kind: Kind, key: str, link: Path, *, dry_run: bool) -> None:

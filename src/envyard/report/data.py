@@ -102,6 +102,7 @@ def removal_data(result: RemovalResult) -> Data:
     return {
         "removals": [_removal(removal) for removal in result.removals],
         "freed": result.freed,
+        "cached": result.cached,
         "left": list(result.left),
         "dry_run": result.dry_run,
     }

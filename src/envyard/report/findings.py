@@ -51,9 +51,17 @@ def removal_table(result: RemovalResult, root: Path, style: Style, width: int | 
         for one in gone
     ]
     lines = table(columns, rows, width)
-    freed = size(max(result.freed, 0))
+    freed = size(result.freed)
     total = f"{len(gone)} to remove, {freed} to free" if result.dry_run else f"{len(gone)} removed, {freed} freed"
-    return "\n".join([style.strong(lines[0]), *lines[1:], "", total])
+    return "\n".join([style.strong(lines[0]), *lines[1:], "", total, *cached_lines(result, width)])
+
+
+def cached_lines(result: RemovalResult, width: int | None) -> list[str]:
+    """What the disk does not get back, where it is, and how to get it; nothing where there is nothing of it."""
+    if not result.cached:
+        return []
+    words = "stay in uv's cache for the next build; `uv cache clean` empties it, and all is downloaded again"
+    return hanging(f"{size(result.cached)} more ", words, width)
 
 
 def left_text(left: Sequence[str]) -> str:

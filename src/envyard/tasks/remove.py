@@ -35,7 +35,8 @@ def clean(
     """Remove the environments of NAME ..., projects or profiles.
 
     What is kept for a rollback goes too; what a running process uses stays. The
-    packages remain in the installer's cache, so building anew is quick.
+    packages remain in uv's cache, so building anew is quick; what the disk gets
+    back is told, and what that cache has still.
     """
     from envyard.commands.clean import clean as remove
 
@@ -128,7 +129,9 @@ def _agreed(workspace: Workspace, projects: Sequence[Project], profiles: Sequenc
     keys = [removal.key for removal in planned.removals if removal.error is None]
     if not keys:
         return True  # nothing there to lose
-    question = f"Remove {count(len(keys), 'environment')} ({', '.join(keys)}), {size(planned.freed)}? [y/N] "
+    stay = f", {size(planned.cached)} more stay in uv's cache" if planned.cached else ""
+    frees = f"frees {size(planned.freed)}{stay}"
+    question = f"Remove {count(len(keys), 'environment')} ({', '.join(keys)}; {frees})? [y/N] "
     sys.stdout.flush()
     sys.stderr.write(question)
     sys.stderr.flush()
