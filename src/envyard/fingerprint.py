@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from envyard.definition import Definition
 from envyard.environment import Environment
 from envyard.errors import LockfileMissing
 from envyard.requirements import (
+    canonical_name,
     changes,
     content_digest,
     load_text,
@@ -76,11 +78,17 @@ def explain_change(old: Environment, new: Fingerprint) -> tuple[str, ...]:
     """Why `old` no longer is what is asked for, the most telling lines first; empty when nothing changed."""
     if old.fingerprint == new.digest:
         return ()
-    lines = changes(old.pins, new.pins)
     before, after = old.inputs, new.inputs
+    was, now = _lockfile_name(before), _lockfile_name(after)
+    settings = ["preferred python", "installer", "torch-backend", "indexes"]
+    if bool(was) == bool(now):
+        lines = changes(old.pins, new.pins)
+        settings += ["extras", "groups"]
+    else:  # names with versions on one side, what people wrote on the other
+        lines = _locked_now(old, new.definition, now) if now else [f"no longer locked by {was}"]
     if before.get("python") != after["python"]:
         lines.append(f"python {before.get('python') or 'any'} -> {after['python'] or 'any'}")
-    for name in ("preferred python", "installer", "torch-backend", "indexes", "extras", "groups"):
+    for name in settings:
         if before.get(name, "") != after.get(name, ""):
             lines.append(f"{name} {before.get(name) or 'none'} -> {after.get(name) or 'none'}")
     if before.get("format") != after["format"]:
@@ -89,6 +97,26 @@ def explain_change(old: Environment, new: Fingerprint) -> tuple[str, ...]:
         changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
         lines = [f"changed {name}" for name in changed]
     return tuple(lines)
+
+
+def _locked_now(old: Environment, definition: Definition, lockfile: str) -> list[str]:
+    """What a first lockfile changes in what is installed; what it has for other platforms only is not installed."""
+    pins = parse_lockfile(_read_lockfile(definition))
+    locked = pin_versions(pins)
+    installed = {canonical_name(name): version for name, version in old.packages.items()}
+    asked = {canonical_name(match[0]) for line in old.pins if (match := re.match(r"[\w.-]+", line))}
+    same = {name for name in locked if installed.get(name) in locked[name].split(" | ")}
+    marked = {pin.name for pin in pins if pin.marker} - installed.keys()
+    here = {name: version for name, version in locked.items() if name not in same | marked}
+    differences = changes(
+        {name: version for name, version in installed.items() if name in here or name in asked - locked.keys()}, here
+    )
+    first = f"locked by {lockfile} now"
+    return [first, *differences] if differences else [f"{first}, in the same versions"]
+
+
+def _lockfile_name(inputs: Mapping[str, str]) -> str:
+    return next((name.removeprefix("lockfile ") for name in inputs if name.startswith("lockfile ")), "")
 
 
 def _pins(definition: Definition) -> dict[str, str]:

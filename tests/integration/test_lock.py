@@ -186,6 +186,22 @@ def test_projects_without_a_lockfile_are_left_out(workspace_kit: MakeWorkspace) 
     assert [outcome.key for outcome in engine.lock().outcomes] == ["beta"]
 
 
+def test_the_first_lockfile_is_told_by_the_versions_that_it_changes(
+    workspace_kit: MakeWorkspace, local_index: LocalIndex
+) -> None:
+    local_index.add("fresh", "1.0", requires=["demo==1.0"])
+    plan = ProjectPlan(requirements=["fresh"], locked=False, editable=True)
+    engine = Engine(workspace_kit({"alpha": plan}))
+    engine.build()
+    local_index.add("fresh", "2.0", requires=["demo==1.0"])
+
+    engine.kit.change("alpha", locked=True)
+
+    outcome = engine.outcome("alpha")
+    assert (outcome.action, outcome.error) == (Action.REBUILT, None)
+    assert outcome.reasons == ("locked by requirements/alpha.txt now", "fresh 1.0 -> 2.0")
+
+
 # --- platforms
 
 

@@ -10,6 +10,7 @@ import pytest
 from kit.values import make_definition, make_environment
 
 from envyard.definition import Definition
+from envyard.environment import Environment
 from envyard.errors import LockfileMissing, RequirementsUnreadable
 from envyard.fingerprint import Fingerprint, explain_change, take_fingerprint
 
@@ -185,6 +186,47 @@ def test_what_has_no_words_of_its_own_is_told_by_its_name(root: Path, tmp_path: 
     (root / "alpha/pyproject.toml").write_text("[project]\nname='x'\n", encoding="utf-8")
 
     assert explain_change(environment, take_fingerprint(definition)) == ("changed metadata alpha/pyproject.toml",)
+
+
+def _unlocked_environment(root: Path, tmp_path: Path, packages: dict[str, str], **changes: Any) -> Environment:
+    old = take_fingerprint(_unlocked(root, **changes))
+    return make_environment(
+        tmp_path / "01234567", fingerprint=old.digest, inputs=dict(old.inputs), pins=dict(old.pins), packages=packages
+    )
+
+
+@pytest.mark.parametrize(
+    ("installed", "lockfile", "words"),
+    [
+        ({"demo": "1.0"}, "demo==1.0", ("locked by requirements/alpha.txt now, in the same versions",)),
+        ({"demo": "0.9"}, "demo==1.0", ("locked by requirements/alpha.txt now", "demo 0.9 -> 1.0")),
+        (
+            {"Demo": "1.0", "pip": "25.0", "needed_by.demo": "1"},
+            "demo==1.0\nneeded-by-demo==1\nextra==2",
+            ("locked by requirements/alpha.txt now", "added extra 2"),
+        ),
+        ({"demo": "1.0"}, "other==2", ("locked by requirements/alpha.txt now", "added other 2", "removed demo 1.0")),
+        (
+            {"demo": "1.0"},
+            "demo==1.0 ; python_version < '3.12'\ndemo==2.0 ; python_version >= '3.12'\nwin==1 ; os_name == 'nt'",
+            ("locked by requirements/alpha.txt now, in the same versions",),
+        ),
+    ],
+    ids=["same", "other version", "more", "not locked", "for other platforms"],
+)
+def test_a_first_lockfile_is_told_by_what_it_changes_in_what_is_installed(
+    root: Path, tmp_path: Path, installed: dict[str, str], lockfile: str, words: tuple[str, ...]
+) -> None:
+    environment = _unlocked_environment(root, tmp_path, installed, extras=("fast",), groups=("test",))
+    (root / "requirements/alpha.txt").write_text(lockfile + "\n", encoding="utf-8")
+
+    assert explain_change(environment, take_fingerprint(_locked(root, extras=("fast",), groups=("test",)))) == words
+
+
+def test_a_lockfile_that_is_gone_is_told_by_its_name(root: Path, tmp_path: Path) -> None:
+    before, after = _locked(root, extras=("fast",)), _unlocked(root, extras=("fast",))
+
+    assert _change(root, tmp_path, before, after) == ("no longer locked by requirements/alpha.txt",)
 
 
 def test_another_format_is_another_version_of_envyard(root: Path, tmp_path: Path) -> None:
