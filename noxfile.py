@@ -30,10 +30,10 @@ register_sessions(ROOT)
 
 @nox.session(default=False, reuse_venv=True, allow_parallel=True)
 def tests(session: nox.Session) -> None:
-    """envyard: its unit and integration tests (pytest's arguments after `--`)"""
+    """envyard: its unit and integration tests, on all cores (pytest's arguments after `--`)"""
     install_tools(session)
     marks = "windows or portable" if sys.platform == "win32" else "not workspace and not windows"
-    session.run("python", "-m", "pytest", "-m", marks, *session.posargs)
+    session.run("python", "-m", "pytest", "-m", marks, *(session.posargs or ["-n", "auto", "--dist", "loadfile"]))
 
 
 @nox.session(default=False, reuse_venv=True, allow_parallel=True)

@@ -279,7 +279,7 @@ def test_cancelling_ends_the_child_and_all_it_started(tmp_path: Path, pids: Call
     started = time.monotonic()
     cancellation.cancel()
     work.join()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 3  # what is granted to who does not listen
     assert isinstance(work.error, Cancelled)
     wait_until_ended(*both)
 
@@ -301,7 +301,7 @@ def test_who_does_not_listen_is_killed(
     started = time.monotonic()
     cancellation.cancel()
     work.join()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 10
     wait_until_ended(*both)
 
 
@@ -321,7 +321,7 @@ def test_many_children_are_ended_together_and_not_one_after_the_other(tmp_path: 
     cancellation.cancel()
     for work in works:
         work.join()
-    assert time.monotonic() - started < 6  # each is given 3 s; one after the other would take 12
+    assert time.monotonic() - started < 9  # each is given 3 s; one after the other would take 12
 
 
 def test_nothing_starts_any_more_once_work_was_cancelled(tmp_path: Path) -> None:
