@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -133,6 +134,26 @@ def test_one_that_fails_stops_none_of_the_others(door: Door, kit: WorkspaceKit) 
     (failed, _) = json.loads(door(kit, "envs.setup-all", "--json").stdout)["outcomes"]
     assert failed["action"] == "failed"
     assert failed["error"]["message"]
+
+
+def test_what_is_to_be_typed_after_a_foreign_folder_works_as_it_stands(door: Door, kit: WorkspaceKit) -> None:
+    kit.venv("model").mkdir()
+    (kit.venv("model") / "precious.txt").write_text("mine", encoding="utf-8")
+    kit.index.on("alpha-*.whl").fail_with(404)
+    done = door(kit, "envs.setup-all")
+    assert done.returncode == 1
+    (last,) = (line for line in done.stderr.splitlines() if line.startswith("then run "))
+    match = re.fullmatch(r"then run `(\w+) (.+)`, which sets the `venv` of `model` aside if it is still there", last)
+    assert match is not None, last
+    assert (match[1], match[2]) == (door.name, "envs.setup model config-load --yes")
+
+    kit.index.clear()
+    done = door(kit, *match[2].split())
+
+    assert done.returncode == 0, done.stderr
+    assert audit_environment(kit.venv("model")) == audit_environment(kit.venv("config-load")) == []
+    (aside,) = (kit.store / "replaced").iterdir()
+    assert (aside / "precious.txt").read_text(encoding="utf-8") == "mine"
 
 
 def test_updating_says_why_an_environment_is_rebuilt(door: Door, kit: WorkspaceKit) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from envyard.commands.setup import SetupResult
 from envyard.definition import Kind
+from envyard.errors import ForeignEnvironment
 from envyard.outcome import Action, Outcome
 from envyard.report.table import Column, table
 from envyard.report.text import Style, count, duration, size
@@ -66,9 +67,13 @@ def result_word(outcome: Outcome) -> str:
     return str(outcome.action)
 
 
-def retry_command(failed: Sequence[Outcome]) -> str:
-    """What to type when the causes are gone."""
-    return f"invoke envs.setup {' '.join(outcome.key for outcome in failed)}"
+def retry_text(failed: Sequence[Outcome]) -> str:
+    """What to type when the causes are gone, and what it does besides to a `venv` that envyard did not make."""
+    command = f"invoke envs.setup {' '.join(outcome.key for outcome in failed)}"
+    foreign = [f"`{outcome.key}`" for outcome in failed if isinstance(outcome.error, ForeignEnvironment)]
+    if not foreign:
+        return f"then run `{command}`"
+    return f"then run `{command} --yes`, which sets the `venv` of {', '.join(foreign)} aside if it is still there"
 
 
 def _row(outcome: Outcome) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from envyard.profile import Profile
 from envyard.project import Project, Workspace
 from envyard.report import as_typed, complain, render_error, write
 from envyard.report.progress import progress
-from envyard.report.summary import lock_summary, retry_command, setup_summary
+from envyard.report.summary import lock_summary, retry_text, setup_summary
 from envyard.report.text import Style, width_of
 from envyard.requirements import lockfile_is_stale
 
@@ -156,7 +156,7 @@ def _tell_envrc(files: DirenvSetupResult) -> None:
 def _tell_failures(result: SetupResult) -> None:
     _tell_errors(outcome.error for outcome in result.failed)
     if result.failed:
-        complain(as_typed(f"\nthen run `{retry_command(result.failed)}`"))
+        complain(as_typed(f"\n{retry_text(result.failed)}"))
 
 
 def _tell_stale_lockfiles(result: SetupResult) -> None:
