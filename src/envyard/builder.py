@@ -33,7 +33,7 @@ from envyard.pathlimit import PathLimit
 from envyard.probe import Verdict, remember, subject_of, try_out
 from envyard.process import child_environment
 from envyard.restart import current_start
-from envyard.seeds import ensure_seed, lines_file
+from envyard.seeds import ensure_seed, lines_file, options_file
 from envyard.store import Store
 
 RESOLVED_FILE = "requirements.txt"  # in a generation: what the requirements of an unlocked environment came to
@@ -186,6 +186,7 @@ class Build:
             seed_folder=seed.folder,
             fixed_folder=self.definition.root,
             lines=lines_file(self.store, self.definition),
+            options=options_file(self.store, self.definition),
         )
 
     def _roots(self) -> tuple[Path, ...]:

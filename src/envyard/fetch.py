@@ -19,7 +19,7 @@ from envyard.installers.base import ANCESTORS, FetchPlan, Installer, Work
 from envyard.interpreter import Interpreter
 from envyard.process import environment_variable
 from envyard.requirements import Pin, parse_lockfile
-from envyard.seeds import ensure_seed
+from envyard.seeds import ensure_seed, options_file
 from envyard.store import Store
 
 if TYPE_CHECKING:
@@ -36,9 +36,8 @@ def fetch(
     installer: Installer,
     work: Work,
 ) -> None:
-    """Fetch what `lockfiles` pin for `interpreter`, with the torch backend, indexes and folder of `definition`.
-
-    Needs `fetch_lock`.
+    """Fetch what `lockfiles` pin for `interpreter`, with the torch backend, indexes and folder of `definition`, and
+    the options of its files. Needs `fetch_lock`.
     """
     pins = [pin for file in lockfiles for pin in parse_lockfile(file.read_text(encoding="utf-8"))]
     batches = split_batches(applicable(pins, interpreter))
@@ -51,6 +50,7 @@ def fetch(
             batches=tuple("".join(f"{pin.text}\n" for pin in batch) for batch in batches),
             torch_backend=definition.torch_backend,
             indexes=definition.indexes,
+            options=options_file(store, definition),
             scratch=scratch,
             seed_folder=ensure_seed(store, interpreter.minor).folder,
             fixed_folder=definition.root,

@@ -23,6 +23,7 @@ from typing import Any
 from envyard.definition import Definition
 from envyard.errors import EnvyardError, RequirementsConflict, RequirementsUnreadable
 from envyard.events import Warned
+from envyard.fileoptions import option_lines
 from envyard.files import replacing, storage_errors
 from envyard.installers.base import Work
 from envyard.installers.uv import Uv
@@ -196,6 +197,7 @@ def _universal(given: _Input, uv: Uv, work: Work) -> str:
         given.definition.root,
         work,
         given.definition.indexes,
+        option_lines(given.definition),
     )
     return given.output.read_text(encoding="utf-8")
 
@@ -212,7 +214,8 @@ def _alone(given: _Input, platform: Platform, pins: Sequence[Pin], uv: Uv, work:
     try:
         definition = given.definition
         # only this format tells files apart; it names addresses, so it is read here and never written
-        text = uv.compile([*arguments, "--format", "pylock.toml"], definition.root, work, definition.indexes)
+        arguments += ["--format", "pylock.toml"]
+        text = uv.compile(arguments, definition.root, work, definition.indexes, option_lines(definition))
         return [_pin(package) for package in tomllib.loads(text).get("packages", ()) if "version" in package]
     except RequirementsConflict as error:
         if platform.name == this_platform():

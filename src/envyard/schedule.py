@@ -16,7 +16,8 @@ from envyard.check import Checked
 from envyard.errors import EnvyardError
 from envyard.events import Listener, Phase, Warned
 from envyard.fetch import fetch, fetch_lock
-from envyard.installers.uv import cache_device_warning
+from envyard.fileoptions import option_lines
+from envyard.installers.cache import cache_device_warning
 from envyard.interrupts import first_finished
 from envyard.job import Job
 from envyard.outcome import Options, Outcome
@@ -87,15 +88,17 @@ def _wait_and_build(store: Store, job: Job, cancellation: Cancellation) -> None:
 
 
 def _fetch_for(store: Store, jobs: Sequence[Job], cancellation: Cancellation) -> None:
-    """One common fetch for all that have the same interpreter, torch backend and indexes, and whose pins are known.
+    """One common fetch for all with the same interpreter, torch backend, indexes and options, whose pins are known.
 
     A failure here is not reported: it does not tell whose package it was. The build that needs the package fails with
     its own name when it installs online.
     """
-    groups: dict[tuple[str, str, tuple[str, ...]], list[Job]] = {}
+    groups: dict[tuple[str, str, tuple[str, ...], tuple[str, ...]], list[Job]] = {}
     for job in jobs:
         if job.pins_file is not None:
-            source = (job.interpreter.executable, job.definition.torch_backend, job.definition.indexes)
+            definition = job.definition
+            options = tuple(option_lines(definition))
+            source = (job.interpreter.executable, definition.torch_backend, definition.indexes, options)
             groups.setdefault(source, []).append(job)
     work = replace(jobs[0].work, key="")
     for group in groups.values():

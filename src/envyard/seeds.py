@@ -8,11 +8,13 @@ package, with a pinned hash.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from envyard.definition import Definition
 from envyard.errors import InterpreterNotFound
+from envyard.fileoptions import option_lines
 from envyard.files import replacing
 from envyard.store import Store
 
@@ -55,8 +57,18 @@ def lines_file(store: Store, definition: Definition) -> Path | None:
     lines = [*definition.lines, *([f"-e {definition.editable.as_uri()}"] if definition.editable else [])]
     if definition.lockfile is not None or not lines:
         return None
+    return _kept(store, "lines", lines)
+
+
+def options_file(store: Store, definition: Definition) -> Path | None:
+    """The options that the user's files have for everything that is installed, as a file; the same ones, the same."""
+    lines = option_lines(definition)
+    return _kept(store, "options", lines) if lines else None
+
+
+def _kept(store: Store, name: str, lines: Sequence[str]) -> Path:
     text = "".join(f"{line}\n" for line in lines)
-    path = store.root / "cache" / f"lines-{hashlib.sha256(text.encode()).hexdigest()[:16]}.txt"
+    path = store.root / "cache" / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.txt"
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return path

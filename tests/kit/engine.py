@@ -30,7 +30,7 @@ from kit.audit import audit_environment, installed
 from kit.isolation import environment as variables
 from kit.workspaces import WorkspaceKit
 
-_LASTING = ("seed", "virtualenv", "lines-")  # in the cache of a store
+_LASTING = ("seed", "virtualenv", "lines-", "options-")  # in the cache of a store
 
 
 class Engine:

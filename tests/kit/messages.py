@@ -83,7 +83,7 @@ def messages() -> tuple[Text, ...]:
 @cache
 def warnings() -> tuple[Text, ...]:
     """Every warning of the engine."""
-    found = list(texts_in("installers/uv.py", "cache_device_warning"))
+    found = list(texts_in("installers/cache.py", "cache_device_warning"))
     for path, tree in _modules(SOURCE):
         for scope, call in _calls(tree):
             if _called(call) == "Warned":

@@ -71,6 +71,7 @@ LAYERS = {
         "budget",
         "builder",
         "fetch",
+        "fileoptions",
         "health",
         "history",
         "installers",

@@ -28,7 +28,8 @@ from envyard.files import storage_errors
 from envyard.health import Grade, Health
 from envyard.history import Event, What, record_check
 from envyard.installers.base import Work
-from envyard.installers.uv import cache_device_warning, find_uv
+from envyard.installers.cache import cache_device_warning
+from envyard.installers.uv import find_uv
 from envyard.interpreter import find_interpreter
 from envyard.interrupts import each_in
 from envyard.process import Cancellation

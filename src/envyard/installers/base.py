@@ -67,8 +67,9 @@ class Plan:
     """One installation: `python` is the environment's own; `seed` is a requirement file that pins pip itself.
 
     `resolved` is where the pins of an environment without a lockfile are written. `lines` is a file with the
-    requirements that stand in no file of the user; `seed_folder` holds pip's wheel; `fixed_folder` is where the
-    installer runs: the workspace, whose uv configuration counts, never the caller's folder.
+    requirements that stand in no file of the user, `options` one with what the files of the user say of all that is
+    installed, such as further indexes. `seed_folder` holds pip's wheel; `fixed_folder` is where the installer runs: the
+    workspace, whose uv configuration counts, never the caller's folder.
     """
 
     definition: Definition
@@ -79,6 +80,7 @@ class Plan:
     seed_folder: Path
     fixed_folder: Path
     lines: Path | None
+    options: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,7 @@ class FetchPlan:
     batches: tuple[str, ...]
     torch_backend: str
     indexes: tuple[str, ...]
+    options: Path | None
     scratch: Path
     seed_folder: Path
     fixed_folder: Path

@@ -13,8 +13,10 @@ import hashlib
 import math
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from envyard.fileoptions import has_further_index
 
 _OPTIONS = ("index-url", "extra-index-url", "find-links", "no-index", "cert", "timeout", "trusted-host")
 
@@ -41,15 +43,21 @@ def pip_options(environment: Mapping[str, str]) -> dict[str, str]:
     return options
 
 
-def uv_variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """The `UV_*` variables that make uv use the indexes pip is configured for."""
+def uv_variables(environment: Mapping[str, str], lines: Sequence[str] = ()) -> dict[str, str]:
+    """The `UV_*` variables that make uv use the indexes pip is configured for.
+
+    The `lines` of requirement files that name an index go before it, as they do for pip.
+    """
     options = pip_options(environment)
     variables: dict[str, str] = {}
-    if "index-url" in options and "UV_INDEX_URL" not in environment:
+    named = any(line.startswith("--index-url") for line in lines)
+    if "index-url" in options and "UV_INDEX_URL" not in environment and not named:
         variables["UV_DEFAULT_INDEX"] = options["index-url"]
     if "extra-index-url" in options and not environment.keys() & {"UV_INDEX", "UV_EXTRA_INDEX_URL"}:
         variables["UV_INDEX"] = " ".join(options["extra-index-url"].split())
         variables["UV_INDEX_STRATEGY"] = "unsafe-best-match"  # what pip does
+    if has_further_index(lines):
+        variables["UV_INDEX_STRATEGY"] = "unsafe-best-match"
     if "find-links" in options:
         variables["UV_FIND_LINKS"] = ",".join(options["find-links"].split())
     if "cert" in options:

@@ -1,7 +1,7 @@
 """uv as the installer: every wheel is unpacked once into uv's cache and linked into each environment.
 
 Traps this module is shaped by: uv reads `[tool.uv.pip]` of the current folder (locked installs run in the store), it
-copies silently across devices (`cache_device_warning`), and a killed `uv pip` is never resumed (the builder's rule).
+copies silently across devices (`cache.py` warns), and a killed `uv pip` is never resumed (the builder's rule).
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 import functools
 import os
 import re
-import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from envyard.errors import EnvironmentIncomplete, EnvyardError, InstallFailed
+from envyard.fileoptions import demanded_hashes, with_hashes
 from envyard.installers.base import FetchPlan, NotCached, Plan, Work, progress_events
 from envyard.installers.bridge import uv_arguments, uv_variables
 from envyard.installers.failures import Cause, explain
@@ -84,7 +84,8 @@ class Uv:
         files = [str(pins)]
         if not any(pin.name == "pip" for pin in parse_lockfile(text)):
             files.append(str(plan.seed))
-        hashed = ["--require-hashes"] if "--hash=" in text else []
+        files += [str(plan.options)] if plan.options else []
+        hashed = ["--require-hashes"] if definition.lockfile is not None and "--hash=" in text else []
         self._uv(["pip", "sync", *common, *hashed, *_backend(definition.torch_backend), *files], work, folder, plan)
         if definition.lockfile is not None and definition.editable is not None:
             editable = ["--no-deps", "--editable", str(definition.editable)]
@@ -106,12 +107,16 @@ class Uv:
                     self._uv([*command, "--offline"], work, folder, plan)
                 except (InstallFailed, NotCached):
                     raise error from None
+            hashes = demanded_hashes(plan.definition)
+            if hashes:
+                temporary.write_text(with_hashes(load_text(temporary), hashes), encoding="utf-8")
         os.replace(temporary, plan.resolved)
 
     def wheels(self, plan: Plan, work: Work) -> list[WheelFile]:
         """Asked of uv's resolver, in the form of `pylock.toml`, which names the file that fits this Python."""
         pins = plan.definition.lockfile or plan.resolved
-        command = ["pip", "compile", str(pins), "--no-deps", "--format", "pylock.toml", "--python", str(plan.python)]
+        files = [str(path) for path in (pins, plan.options) if path is not None]
+        command = ["pip", "compile", *files, "--no-deps", "--format", "pylock.toml", "--python", str(plan.python)]
         command += ["--no-header", "--no-annotate", "--quiet", *_backend(plan.definition.torch_backend)]
         done = self._uv(command, work, plan.fixed_folder, plan)
         return located(done.stdout, plan.fixed_folder)
@@ -132,7 +137,8 @@ class Uv:
                 file = plan.scratch / f"{number}.txt"
                 file.write_text(text, encoding="utf-8")
                 command = ["pip", "install", "--no-deps", "--target", str(folder), "--python", str(plan.interpreter)]
-                arguments = [*command, *backend, "-r", str(file)]
+                options = ["-r", str(plan.options)] if plan.options else []
+                arguments = [*command, *backend, "-r", str(file), *options]
                 self._uv(arguments, work, plan.fixed_folder, plan, enough=is_prepared)
             except (EnvyardError, OSError) as error:
                 errors.append(error)
@@ -151,9 +157,19 @@ class Uv:
     def forget(self, packages: Sequence[str], work: Work) -> None:
         work.run([self.program, "cache", "clean", *packages])
 
-    def compile(self, arguments: Sequence[str], folder: Path, work: Work, indexes: Sequence[str] = ()) -> str:
-        """`uv pip compile` with these arguments and further indexes; returns what it wrote to stdout."""
-        return self._uv(["pip", "compile", *arguments], work, folder, None, indexes).stdout
+    def compile(
+        self,
+        arguments: Sequence[str],
+        folder: Path,
+        work: Work,
+        indexes: Sequence[str] = (),
+        options: Sequence[str] = (),
+    ) -> str:
+        """`uv pip compile` with these arguments and further indexes; returns what it wrote to stdout.
+
+        `options` are those in the requirement files.
+        """
+        return self._uv(["pip", "compile", *arguments], work, folder, None, indexes, options).stdout
 
     def try_compile(
         self, arguments: Sequence[str], folder: Path, work: Work, variables: Mapping[str, str]
@@ -168,10 +184,11 @@ class Uv:
         folder: Path,
         plan: Plan | FetchPlan | None,
         indexes: Sequence[str] = (),
+        options: Sequence[str] = (),
         *,
         enough: Callable[[str], bool] | None = None,
     ) -> Completed:
-        completed = self._call(arguments, work, folder, plan, {}, indexes, enough=enough)
+        completed = self._call(arguments, work, folder, plan, {}, indexes, options, enough=enough)
         if completed.returncode != 0:
             raise explain_failure(work, completed, offline="--offline" in arguments)
         return completed
@@ -184,12 +201,15 @@ class Uv:
         plan: Plan | FetchPlan | None,
         variables: Mapping[str, str],
         indexes: Sequence[str] = (),
+        options: Sequence[str] = (),
         *,
         enough: Callable[[str], bool] | None = None,
     ) -> Completed:
         caller = os_environment()
+        if plan is not None and plan.options is not None:
+            options = load_text(plan.options).splitlines()
         # a narrow COLUMNS would break its sentences and paths in two
-        own = {**uv_variables(caller), "NO_COLOR": "1", "COLUMNS": "1000"}
+        own = {**uv_variables(caller, options), "NO_COLOR": "1", "COLUMNS": "1000"}
         environment = {**variables, **child_environment(own)}
         if plan is not None:
             # pip's own wheel is found here; together with the user's folders, which an option would replace
@@ -227,24 +247,6 @@ def find_uv() -> Uv | None:
 
         program = shutil.which("uv")
         return Uv(program) if program else None
-
-
-def cache_device_warning(store: Path) -> str:
-    """Why environments will be copied instead of linked, or "" when links work: cache and store on two devices."""
-    environment = os_environment()
-    folder = environment.get("UV_CACHE_DIR", "")
-    if folder:
-        cache = Path(folder)
-    elif sys.platform == "win32":
-        cache = Path(environment.get("LOCALAPPDATA", "~")).expanduser() / "uv" / "cache"
-    else:
-        cache = Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "uv"
-    if _device(cache) == _device(store):
-        return ""
-    return (
-        f"uv's cache {cache} is on another device than {store}: every environment is a full copy. "
-        "Set UV_CACHE_DIR to a folder on the store's device to share the files"
-    )
 
 
 def is_prepared(line: str) -> bool:
@@ -293,13 +295,3 @@ def _unlocked_requirements(plan: Plan) -> list[str]:
     if plan.lines is not None:
         arguments.append(str(plan.lines))
     return arguments
-
-
-def _device(path: Path) -> int:
-    """The device of a folder that may not exist yet: that of its nearest existing parent."""
-    for folder in (path, *path.parents):
-        try:
-            return os.stat(folder).st_dev
-        except OSError:
-            continue
-    return -1

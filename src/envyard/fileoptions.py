@@ -1,0 +1,82 @@
+"""What requirement files say besides requirements: where packages come from, how they are built, which hashes must fit.
+
+The resolver reads all of it in the files themselves. What is installed afterwards are pins in another file, for which
+the same has to hold: a package of a further index is found nowhere else, or is another one there.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from envyard.definition import Definition
+from envyard.requirements import canonical_name, numbered_entries, requirement_files
+
+_OPTION = re.compile(
+    r"(?P<name>-i|-f|--(?:pypi-url|index-url|extra-index-url|find-links|no-binary|only-binary))[\s=]*(?P<value>\S.*)"
+    r"|(?P<alone>--no-index)"
+)
+_LONG = {"-i": "--index-url", "--pypi-url": "--index-url", "-f": "--find-links"}
+_HASH = re.compile(r"\s+--hash[\s=]\s*(\S+)")
+_NAME = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?", re.ASCII)
+
+
+def option_lines(definition: Definition) -> list[str]:
+    """The options in the requirement files of `definition`, and in its lockfile, that matter to an installation.
+
+    Each once and in their order, with absolute paths. A file that is missing or cannot be read has none here.
+    """
+    lines: dict[str, None] = {}
+    for path, entry in _entries(definition):
+        found = _OPTION.fullmatch(entry)
+        if found:
+            lines[found["alone"] or _absolute(found["name"], found["value"].strip("\"'"), path, definition)] = None
+    if any(line.startswith("--no-binary") for line in lines):
+        lines["--only-binary pip"] = None  # that of every environment comes as a wheel, whatever the files say of all
+    return list(lines)
+
+
+def has_further_index(lines: Sequence[str]) -> bool:
+    """Whether several indexes are asked, of which pip takes the best version that any of them has."""
+    return any(line.startswith("--extra-index-url") for line in lines)
+
+
+def demanded_hashes(definition: Definition) -> Mapping[str, tuple[str, ...]]:
+    """The hashes behind the requirements of each package, by its canonical name."""
+    hashes: dict[str, tuple[str, ...]] = {}
+    for _path, entry in _entries(definition):
+        found, name = _HASH.findall(entry), _NAME.match(entry)
+        if found and name:
+            key = canonical_name(name[0])
+            hashes[key] = tuple(dict.fromkeys((*hashes.get(key, ()), *found)))
+    return hashes
+
+
+def with_hashes(pins: str, hashes: Mapping[str, tuple[str, ...]]) -> str:
+    """The text of `pins`, a line each, with those `hashes` that are demanded of them."""
+    lines = []
+    for line in pins.splitlines():
+        name = _NAME.match(line)
+        demanded = hashes.get(canonical_name(name[0]), ()) if name else ()
+        lines.append(line + "".join(f" --hash={value}" for value in demanded) + "\n")
+    return "".join(lines)
+
+
+def _entries(definition: Definition) -> Iterator[tuple[Path, str]]:
+    files = [*definition.requirements, *([definition.lockfile] if definition.lockfile else [])]
+    for path, text in requirement_files(files, lenient=True).items():
+        if path.suffix not in (".toml", ".py", ".cfg"):
+            for _number, entry in numbered_entries(text):
+                yield path, entry
+
+
+def _absolute(name: str, value: str, path: Path, definition: Definition) -> str:
+    """The option with its value, which may be a folder: as seen from the file, else from where the installer runs."""
+    name = _LONG.get(name, name)
+    if name not in ("--no-binary", "--only-binary") and not re.match(r"[a-z+]+:|\$\{", value):
+        for folder in (path.parent, definition.link.parent if definition.link else definition.root):
+            if os.path.exists(folder / value):
+                return f"{name} {Path(os.path.normpath(folder / value)).as_uri()}"
+    return f"{name} {value}"
