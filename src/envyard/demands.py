@@ -18,8 +18,15 @@ from envyard.configuration import key_lines
 from envyard.definition import Definition
 from envyard.errors import RequirementsUnreadable
 from envyard.pyproject import Listed, group_requirements, is_static, project_dependencies, table_of
-from envyard.requirements import canonical_name, load_text, load_toml, numbered_entries, requirement_files, sources
-from envyard.resolver import CONSTRAINT
+from envyard.requirements import (
+    CONSTRAINT,
+    canonical_name,
+    load_text,
+    load_toml,
+    numbered_entries,
+    requirement_files,
+    sources,
+)
 
 _INCLUDE = re.compile(r"(?P<what>-r|-c|--requirement|--constraint)[\s=]*(?P<file>\"[^\"]+\"|'[^']+'|\S+)")
 _EDITABLE = re.compile(r"(?:-e|--editable)[\s=]*(?P<what>.+)")

@@ -1,126 +1,123 @@
 """The fewest groups that hold all members, when some sets of members cannot be in one group.
 
 That is the smallest cover of a graph by cliques, with one difference: members that fit in pairs need not fit all
-together, so every group has to be tried as a whole. What does not fit does not fit in a larger group either.
+together, so a set that cannot be in one group may have any size.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-EXACT = 12
-"""Members for which the smallest number of groups is searched for; beyond, groups are filled one by one."""
+STEPS = 50_000
+"""Members that are put into a group, or taken out again, before the search for fewer groups is given up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grouping(Generic[T]):
-    """Groups of members that were all tried as a whole.
-
-    `apart` are smallest sets that were seen not to fit; `proven`: they rule out fewer groups.
-    """
+    """Groups of members. `proven`: there cannot be fewer."""
 
     groups: tuple[tuple[T, ...], ...]
-    apart: tuple[frozenset[T], ...]
     proven: bool
 
 
-def fewest_groups(
-    members: Sequence[T], fits: Callable[[Sequence[T]], bool], apart: Collection[frozenset[T]] = ()
-) -> Grouping[T]:
-    """The fewest groups, exactly for at most `EXACT` members, with earlier members in earlier groups.
+def fewest_groups(members: Sequence[T], apart: Collection[frozenset[T]]) -> Grouping[T]:
+    """The fewest groups without a set of `apart` within them, with earlier members in earlier groups.
 
-    `fits` says whether several members fit in one group (one always does); `apart` are sets known not to.
+    When the search takes too long, the groups are those that are found quickly, and maybe not the fewest.
     """
-    known = list(apart)
-    tried: dict[frozenset[T], bool] = {}
-
-    def try_all(group: Sequence[T]) -> bool:
-        together = frozenset(group)
-        if len(together) < 2:
-            return True
-        if any(one <= together for one in known):
-            return False
-        if together not in tried:
-            tried[together] = fits(group)
-        return tried[together]
-
-    if len(members) > EXACT:
-        groups = _first_fit(members, try_all, known)
-        needed = max(len(_mutually_apart(members, known)), 1)
-        return Grouping(groups=groups, apart=tuple(known), proven=len(groups) <= needed)
-    while True:
-        groups = _smallest_partition(members, known)
-        wrong = next((group for group in groups if not try_all(group)), None)
-        if wrong is None:
-            return Grouping(groups=groups, apart=tuple(known), proven=True)
-        known.append(_smallest_misfit(wrong, try_all))
+    search = _Search(members, apart)
+    fewest = search.mutually_apart()
+    try:
+        while (found := search.in_groups(fewest)) is None:
+            fewest += 1
+    except _Endless:
+        found = search.quickly()
+    return Grouping(groups=search.named(found), proven=len(found) == fewest)
 
 
-def _smallest_misfit(group: Sequence[T], try_all: Callable[[Sequence[T]], bool]) -> frozenset[T]:
-    """Members are left out of a group that does not fit as long as the rest does not fit either."""
-    rest = list(group)
-    for member in group:
-        without = [one for one in rest if one != member]
-        if not try_all(without):
-            rest = without
-    return frozenset(rest)
+class _Endless(Exception):
+    """The search takes more steps than it may."""
 
 
-def _first_fit(
-    members: Sequence[T], try_all: Callable[[Sequence[T]], bool], known: list[frozenset[T]]
-) -> tuple[tuple[T, ...], ...]:
-    """Each member in the first group that it fits into; what it does not fit to is added to `known`."""
-    groups: list[list[T]] = []
-    for member in members:
-        for group in groups:
-            if try_all([*group, member]):
-                group.append(member)
-                break
-            if len(group) == 1:
-                known.append(frozenset([*group, member]))
-        else:
-            groups.append([member])
-    return tuple(map(tuple, groups))
+class _Search(Generic[T]):
+    """Members by their place, sets of members as the bits of a number."""
 
+    def __init__(self, members: Sequence[T], apart: Collection[frozenset[T]]) -> None:
+        self.members = members
+        self.steps = 0
+        place = {member: number for number, member in enumerate(members)}
+        self.pairs = [0] * len(members)  # with whom each member cannot be
+        self.larger: list[list[int]] = [[] for _ in members]  # with which others together
+        for one in apart:
+            if not one <= place.keys():
+                continue
+            bits = sum(1 << place[member] for member in one)
+            for member in one:
+                others = bits & ~(1 << place[member])
+                if len(one) == 2:
+                    self.pairs[place[member]] |= others
+                else:
+                    self.larger[place[member]].append(others)
 
-def _smallest_partition(members: Sequence[T], apart: Collection[frozenset[T]]) -> tuple[tuple[T, ...], ...]:
-    """A partition into the fewest groups that have no set of `apart` within them."""
-    by_member = {member: [one - {member} for one in apart if member in one] for member in members}
-    groups: list[list[T]] = []
+    def named(self, groups: Sequence[int]) -> tuple[tuple[T, ...], ...]:
+        return tuple(tuple(one for at, one in enumerate(self.members) if group >> at & 1) for group in groups)
 
-    def place(position: int, limit: int) -> bool:
-        if position == len(members):
-            return True
-        member = members[position]
-        for group in groups:
-            if not any(others <= set(group) for others in by_member[member]):
-                group.append(member)
-                if place(position + 1, limit):
-                    return True
-                group.pop()
-        if len(groups) < limit:
-            groups.append([member])
-            if place(position + 1, limit):
+    def fits(self, member: int, group: int) -> bool:
+        return not self.pairs[member] & group and all(others & ~group for others in self.larger[member])
+
+    def mutually_apart(self) -> int:
+        """How many members were found of which no two fit together: as many groups are needed."""
+        order = sorted(range(len(self.members)), key=lambda member: -self.pairs[member].bit_count())
+        most = min(len(order), 1)
+        for first in order:
+            found = 1 << first
+            for member in order:
+                if found & ~self.pairs[member] == 0:
+                    found |= 1 << member
+            most = max(most, found.bit_count())
+        return most
+
+    def quickly(self) -> list[int]:
+        """Each member in the first group that it fits into, in their order or in another if that takes fewer groups."""
+        in_order = self._first_fit(range(len(self.members)))
+        tightest = self._first_fit(sorted(range(len(self.members)), key=lambda one: -self.pairs[one].bit_count()))
+        fewest = min(in_order, tightest, key=len)
+        return sorted(fewest, key=lambda group: group & -group)
+
+    def _first_fit(self, order: Sequence[int]) -> list[int]:
+        groups: list[int] = []
+        for member in order:
+            at = next((at for at, group in enumerate(groups) if self.fits(member, group)), len(groups))
+            if at == len(groups):
+                groups.append(0)
+            groups[at] |= 1 << member
+        return groups
+
+    def in_groups(self, limit: int) -> list[int] | None:
+        """A way to need no more groups, None if there is none. Raises `_Endless`."""
+        groups: list[int] = []
+
+        def place(member: int) -> bool:
+            if member == len(self.members):
                 return True
-            groups.pop()
-        return False
+            self.steps += 1
+            if self.steps > STEPS:
+                raise _Endless
+            for at, group in enumerate(groups):
+                if self.fits(member, group):
+                    groups[at] = group | 1 << member
+                    if place(member + 1):
+                        return True
+                    groups[at] = group
+            if len(groups) < limit:
+                groups.append(1 << member)
+                if place(member + 1):
+                    return True
+                groups.pop()
+            return False
 
-    fewest = len(_mutually_apart(members, apart))
-    next(limit for limit in itertools.count(fewest) if place(0, limit))
-    return tuple(map(tuple, groups))
-
-
-def _mutually_apart(members: Sequence[T], apart: Collection[frozenset[T]]) -> list[T]:
-    """Members of which no two fit together, as many as are found quickly: as many groups are needed."""
-    pairs = {one for one in apart if len(one) == 2}
-    degree = {member: sum(member in pair for pair in pairs) for member in members}
-    found: list[T] = []
-    for member in sorted(members, key=lambda member: -degree[member]):
-        if all(frozenset([member, other]) in pairs for other in found):
-            found.append(member)
-    return found
+        return groups if place(0) else None

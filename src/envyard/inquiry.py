@@ -11,6 +11,7 @@ from envyard.contradictions import place_of
 from envyard.demands import Demand
 from envyard.errors import EnvyardError, InterpreterNotFound, RequirementsUnreadable
 from envyard.events import Listener, ignore
+from envyard.findings import Findings
 from envyard.interpreter import find_preferred
 from envyard.loosening import readable, without_local_version
 from envyard.needs import Needs
@@ -19,9 +20,11 @@ from envyard.platforms import this_platform
 from envyard.process import Cancellation
 from envyard.project import Workspace
 from envyard.pythons import common_pythons
-from envyard.relaxation import LIMIT
-from envyard.resolver import Answer, NotUnderstood, Question, Resolver, Target
+from envyard.relaxation import LIMIT, find_contradiction
+from envyard.resolver import Answer, NotUnderstood, Question, Resolver, Target, TooManyRuns
 from envyard.verdicts import Verdicts
+
+_NAMED = 3  # environments of a group that progress names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +48,8 @@ class Inquiry:
     """Asks the resolver about environments of `workspace`; `runs` counts how often.
 
     `preferences` are pins to keep where they can be. `common`: the common index is asked in place of those that cannot
-    be reached, which has the same versions without their local part (`+cu121`).
+    be reached, which has the same versions without their local part (`+cu121`). With `findings` nothing is asked that
+    follows from what was asked before, and a no is reduced to the lines that exclude each other.
     """
 
     workspace: Workspace
@@ -53,6 +57,7 @@ class Inquiry:
     listener: Listener = ignore
     cancellation: Cancellation = field(default_factory=Cancellation)
     common: bool = False
+    findings: Findings | None = None
     runs: int = 0
 
     def ask(self, sides: Sequence[Side], python: str, *, remembered: bool = False) -> Answer:
@@ -61,15 +66,43 @@ class Inquiry:
         verdicts = Verdicts(store=self.workspace.store, key=_called(sides))
         if remembered and verdicts.known(lines, question):
             return Answer(resolves=True)
+        if self.refused(sides, python):
+            return Answer(resolves=False)
         with self.resolver(sides, python) as resolver:
             try:
-                answer = resolver.ask(lines)
+                answer = self._expected(resolver, lines)
+                if answer is None:
+                    answer = resolver.ask(lines)
+                    self._learn(resolver, answer, lines)
             except NotUnderstood as error:
                 raise _blaming(error, self.lines(sides), self.workspace.root) from error
-            self.runs += resolver.runs
+            finally:
+                self.runs += resolver.runs
         if answer.resolves:
             verdicts.remember(lines, question)
         return answer
+
+    def refused(self, sides: Sequence[Side], python: str) -> bool:
+        """Whether it follows from the findings that the sides do not resolve together with this Python."""
+        if self.findings is None:
+            return False
+        question, lines = self.question(sides, python), self.lines(sides)
+        return any(self.findings.verdict(question.context, target, lines) is False for target in question.targets)
+
+    def _expected(self, resolver: Resolver, lines: Sequence[str]) -> Answer | None:
+        """What excludes each other with another Python most often does so with this one: a small question."""
+        parts = self.findings.failing_parts(resolver.question.context, lines) if self.findings else []
+        for part in parts:
+            answer = resolver.ask([line for line in lines if line in part], resolver.question.targets[0])
+            if not answer.resolves:
+                return answer
+        return None
+
+    def _learn(self, resolver: Resolver, answer: Answer, lines: Sequence[str]) -> None:
+        """Which lines are to blame for a no: what holds for these holds for all who ask for them."""
+        if self.findings is not None and not answer.resolves:
+            with contextlib.suppress(TooManyRuns):
+                find_contradiction(resolver, lines)
 
     def resolver(self, sides: Sequence[Side], python: str, *, doing: str = "asking the resolver") -> Resolver:
         return Resolver(
@@ -77,6 +110,7 @@ class Inquiry:
             limit=LIMIT,
             key=_called(sides),
             doing=doing,
+            findings=self.findings,
             listener=self.listener,
             cancellation=self.cancellation,
         )
@@ -136,6 +170,12 @@ def keys_of(sides: Sequence[Side]) -> tuple[str, ...]:
     return tuple(side.needs.key for side in sides)
 
 
+def called(keys: Sequence[str]) -> str:
+    """Several env keys in few words."""
+    shown = keys if len(keys) <= _NAMED + 1 else [*keys[:_NAMED], f"{len(keys) - _NAMED} more"]
+    return " + ".join(shown)
+
+
 def _blaming(error: NotUnderstood, lines: Mapping[str, Sequence[Demand]], root: Path) -> EnvyardError:
     """The error with the place of the line, which the resolver had from a file of its own."""
     for line, demands in lines.items():
@@ -149,4 +189,4 @@ def _blaming(error: NotUnderstood, lines: Mapping[str, Sequence[Demand]], root: 
 
 
 def _called(sides: Sequence[Side]) -> str:
-    return " + ".join(keys_of(sides))
+    return called(keys_of(sides))

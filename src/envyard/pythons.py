@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,12 +49,17 @@ def common_pythons(requests: Sequence[PythonRequest]) -> tuple[str, ...]:
     `3.11` stands for a minor version whose first release is allowed, `3.11.4` for one that is allowed from there on.
     Every minor version that has releases counts, be it installed here or not. () where nothing is in common.
     """
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
     if len({one.implementation for one in requests}) > 1:
         return ()
+    return _in_all(tuple(sorted({one.versions for one in requests})))
+
+
+@functools.cache
+def _in_all(versions: tuple[str, ...]) -> tuple[str, ...]:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
     try:
-        ranges = [SpecifierSet(one.versions) for one in requests]
+        ranges = [SpecifierSet(one) for one in versions]
     except InvalidSpecifier:
         return ()
     found = [_first_release(minor, ranges) for minor in reversed(_MINORS)]

@@ -18,6 +18,8 @@ from envyard.definition import Definition
 from envyard.errors import RequirementsUnreadable
 
 INPUTS_PREFIX = "# envyard inputs: sha256 "
+CONSTRAINT = "-c "
+"""What begins a line that asks for nothing, but narrows the versions of a package."""
 
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)(\[[^\]]*\])?\s*==\s*([^\s;\\]+)\s*(?:;\s*([^\\]*?))?\s*\\?$")
 _INCLUDE = re.compile(r"^(?:-[rc]\s*=?\s*|--(?:requirement|constraint)[\s=]\s*)(\"[^\"]+\"|'[^']+'|\S+)")

@@ -16,15 +16,13 @@ from typing import Self
 
 from envyard.errors import EnvyardError, UsageError
 from envyard.events import Listener, Phase, PhaseStarted, ignore
+from envyard.findings import Findings
 from envyard.installers.base import Work
 from envyard.installers.failures import STORAGE
 from envyard.installers.uv import Uv, explain_failure, find_uv, not_understood
 from envyard.platforms import PLATFORMS
 from envyard.process import Cancellation, Completed
-from envyard.requirements import parse_lockfile
-
-CONSTRAINT = "-c "
-"""What begins a line that asks for nothing, but narrows the versions of a package."""
+from envyard.requirements import CONSTRAINT, parse_lockfile
 
 _NO_SOLUTION = 1
 _IMPATIENT = {"UV_HTTP_RETRIES": "1"}  # a question need not wait as long as an installation
@@ -62,6 +60,11 @@ class Question:
     buildable: tuple[str, ...] = ()
     preferences: str = field(default="", repr=False)
 
+    @property
+    def context(self) -> tuple[object, ...]:
+        """What an answer depends on besides the lines and the target."""
+        return self.indexes, self.torch_backend, self.options
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
@@ -96,8 +99,8 @@ class Resolver:
             answer = resolver.ask(["torch==2.1.0", "torchvision==0.15.2"])
 
     A line is what a requirement file may hold, and `-c numpy<2` a constraint. `limit` is how often uv may run; `runs`
-    how often it did; `doing` is what progress calls it. Wheels only: what has none counts as not there, because a
-    source distribution would have to be run to tell its requirements.
+    how often it did; `doing` is what progress calls it; `findings` get every answer. Wheels only: what has none counts
+    as not there, because a source distribution would have to be run to tell its requirements.
     """
 
     def __init__(
@@ -107,6 +110,7 @@ class Resolver:
         limit: int,
         key: str = "",
         doing: str = "asking the resolver",
+        findings: Findings | None = None,
         listener: Listener = ignore,
         cancellation: Cancellation | None = None,
     ) -> None:
@@ -121,6 +125,7 @@ class Resolver:
         self._uv: Uv = uv
         self._limit = limit
         self._doing = doing
+        self._findings = findings
         self._work = Work(key=key, listener=listener, cancellation=cancellation or Cancellation())
         self._answers: dict[tuple[tuple[str, ...], tuple[Target, ...]], Answer] = {}
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
@@ -138,11 +143,13 @@ class Resolver:
     def ask(self, lines: Sequence[str], on: Target | None = None) -> Answer:
         """Whether these requirements resolve together, on every target or on one of them.
 
+        On one of them what follows from the findings is not asked; then a yes has no pins, and a no has no words.
         Raises `NotAsked`, `TooManyRuns`, `Cancelled`.
         """
         asked = tuple(line for line in lines if line), (self.question.targets if on is None else (on,))
         if asked not in self._answers:
-            self._answers[asked] = self._ask(*asked)
+            known = None if on is None else self._found(asked[0], on)
+            self._answers[asked] = known or self._ask(*asked)
         return self._answers[asked]
 
     def has_source(self, line: str) -> bool:
@@ -155,13 +162,25 @@ class Resolver:
             done = self._run(lines, target, self._builds)
             words = done.stderr.strip()
             if done.returncode == _NO_SOLUTION and not any(one.search(words) for one in STORAGE.values()):
+                self._note(lines, target, resolves=False)
                 return Answer(resolves=False, target=target, words=words)
             if done.returncode:
                 failure = explain_failure(self._work, done, offline=False)
                 problem = NotUnderstood if not_understood(done) else NotAsked
                 raise problem(failure.message, hint=failure.hint, details=failure.details)
             pins[target] = {pin.name: pin.version for pin in parse_lockfile(self._output.read_text("utf-8"))}
+            self._note(lines, target, resolves=True)
         return Answer(resolves=True, pins=pins)
+
+    def _found(self, lines: tuple[str, ...], target: Target) -> Answer | None:
+        if self._findings is None:
+            return None
+        resolves = self._findings.verdict(self.question.context, target, lines)
+        return None if resolves is None else Answer(resolves=resolves, target=None if resolves else target)
+
+    def _note(self, lines: tuple[str, ...], target: Target, *, resolves: bool) -> None:
+        if self._findings is not None:
+            self._findings.note(self.question.context, target, lines, resolves=resolves)
 
     def _run(self, lines: Sequence[str], target: Target, options: Sequence[str]) -> Completed:
         assert self._scratch is not None, "use it in a `with` block"

@@ -39,8 +39,10 @@ class Sharing:
     runs: int = 0
 
 
-def share(inquiry: Inquiry, sides: Sequence[Side], *, explain: bool = True) -> Sharing:
-    """Whether the environments can be one; without `explain` a no has no reasons, and a yes may have no pins.
+def share(inquiry: Inquiry, sides: Sequence[Side], *, explain: bool = True, remembered: bool = False) -> Sharing:
+    """Whether the environments can be one; without `explain` a no has no reasons.
+
+    With `remembered` what resolved in an earlier run is not asked again; such a yes has no pins.
 
     Raises `NotAsked` when the resolver cannot be asked.
     """
@@ -49,14 +51,14 @@ def share(inquiry: Inquiry, sides: Sequence[Side], *, explain: bool = True) -> S
         return Sharing(keys=keys_of(sides), possible=False, obstacles=obstacles)
     before = inquiry.runs
     try:
-        found = _share(inquiry, sides, explain)
+        found = _share(inquiry, sides, explain, remembered)
     except NotAsked as error:
         special = any(backend_of(side.needs) or side.needs.definition.indexes for side in sides)
         if inquiry.common or not special:
             raise
         inquiry.common = True
         try:
-            found = _share(inquiry, sides, explain)
+            found = _share(inquiry, sides, explain, remembered)
         finally:
             inquiry.common = False
         note = "the package index of one of them could not be asked, so this holds for the common index"
@@ -64,9 +66,9 @@ def share(inquiry: Inquiry, sides: Sequence[Side], *, explain: bool = True) -> S
     return replace(found, runs=inquiry.runs - before)
 
 
-def _share(inquiry: Inquiry, sides: Sequence[Side], explain: bool) -> Sharing:
+def _share(inquiry: Inquiry, sides: Sequence[Side], explain: bool, remembered: bool) -> Sharing:
     for python in pythons_of(sides):
-        answer = inquiry.ask(sides, python, remembered=not explain)
+        answer = inquiry.ask(sides, python, remembered=remembered)
         if answer.resolves:
             return _result(inquiry, sides, python, possible=True, pins=answer.pins)
     python = pythons_of(sides)[0]
@@ -78,7 +80,7 @@ def _share(inquiry: Inquiry, sides: Sequence[Side], explain: bool) -> Sharing:
             return _result(inquiry, settled, python, possible=False, obstacles=failures)
         if not platforms_of(settled):
             return _nowhere(inquiry, settled, python)
-        return _share(inquiry, settled, explain)
+        return _share(inquiry, settled, explain, remembered)
     return _result(inquiry, sides, python, possible=False, obstacles=obstacles, notes=notes)
 
 

@@ -42,7 +42,7 @@ def test_projects_that_exclude_each_other_stay_apart(workspace_kit: MakeWorkspac
     found = planned(kit)
     assert groups(found) == [["one", "three", "four"], ["two"]]
     assert found["apart"] == [["one", "two"]]
-    assert (found["exact"], found["proven"]) == (True, True)
+    assert (found["complete"], found["proven"]) == (True, True)
     assert found["environments"][0]["packages"]["linux-x86_64"] == {"alpha": "3.0", "demo": "1.0"}
     assert found["environments"][1]["packages"] is None
 
@@ -99,13 +99,55 @@ def test_project_whose_own_settings_exclude_each_other_stays_alone(workspace_kit
     assert lines == [f'python = "{THIS_PYTHON}"', 'requires-python = "<3.10"']
 
 
-def test_many_projects_are_put_together_one_by_one(workspace_kit: MakeWorkspace) -> None:
-    plans = {f"p{number:02}": unlocked("demo==1.0" if number % 2 else "demo==2.0") for number in range(14)}
+def test_questions_grow_with_the_contradictions_and_not_with_the_projects(
+    workspace_kit: MakeWorkspace, local_index: LocalIndex
+) -> None:
+    """Four stacks in forty projects, half of them named by a package that needs the stack."""
+    for version in ("1.0", "2.0", "3.0", "4.0"):
+        local_index.add("core", version)
+        local_index.add("vision", version, requires=[f"core=={version}"])
+    stacks = [number % 4 + 1 for number in range(20)] + [4 - number % 4 for number in range(20)]
+    plans = {
+        f"p{number:02}": unlocked(f"{'core' if number < 20 else 'vision'}=={stack}.0", "alpha")
+        for number, stack in enumerate(stacks)
+    }
     kit = workspace_kit(plans, settings={"platforms": ["linux-x86_64"]})
     found = planned(kit)
-    assert [len(one) for one in groups(found)] == [7, 7]
-    assert not found["exact"]
-    assert found["proven"], "one pair that does not fit is enough to prove that two are needed"
+    assert groups(found) == [
+        [key for key, one in zip(plans, stacks, strict=True) if one == stack] for stack in (1, 2, 3, 4)
+    ]
+    assert (found["complete"], found["proven"]) == (False, True)
+    clashes, needs, answers = 2, 12, 4  # a pair of each package; core against vision; the groups
+    assert clashes + answers < found["runs"] <= clashes + needs * 4 + answers
+    assert ["p00", "p20"] in found["apart"], "core 1 and vision 4"
+    assert ["p16", "p36"] in found["apart"], "found with two others that ask for the same"
+    assert found["environments"][1]["packages"] == {"linux-x86_64": {"alpha": "3.0", "core": "2.0", "vision": "2.0"}}
+
+
+def test_many_projects_that_fit_are_asked_about_once(workspace_kit: MakeWorkspace) -> None:
+    plans = {f"p{number:02}": unlocked("demo==1.0", f"alpha<={number + 1}") for number in range(14)}
+    kit = workspace_kit(plans, settings={"platforms": ["linux-x86_64"]})
+    found = planned(kit)
+    assert (len(groups(found)), found["runs"], found["proven"]) == (1, 1, True)
+
+
+def test_pins_that_differ_are_no_contradiction_where_uv_overrides_them(workspace_kit: MakeWorkspace) -> None:
+    kit = workspace_kit({"one": unlocked("demo==1.0"), "two": unlocked("demo==2.0"), "three": unlocked("demo==1.0")})
+    assert groups(planned(kit)) == [["one", "three"], ["two"]]
+    (kit.root / "uv.toml").write_text('override-dependencies = ["demo==2.0"]\n', encoding="utf-8")
+    del kit.env["UV_NO_CONFIG"]
+    found = planned(kit)
+    assert groups(found) == [["one", "two", "three"]]
+    assert found["environments"][0]["packages"]["linux-x86_64"] == {"demo": "2.0"}
+
+
+def test_project_that_fails_by_itself_is_found_within_a_group(workspace_kit: MakeWorkspace) -> None:
+    plans = {f"p{number:02}": unlocked("demo") for number in range(14)}
+    plans["p07"] = unlocked("gamma==2.0", "alpha==3.0")
+    found = planned(workspace_kit(plans, settings={"platforms": ["linux-x86_64"]}))
+    assert groups(found) == [[key for key in plans if key != "p07"], ["p07"]]
+    assert [one["key"] for one in found["unusable"]] == ["p07"]
+    assert found["apart"] == []
 
 
 def test_workspace_without_projects_needs_nothing(workspace_kit: MakeWorkspace) -> None:
@@ -119,9 +161,10 @@ def test_workspace_without_projects_needs_nothing(workspace_kit: MakeWorkspace) 
 
 
 def test_what_resolved_once_is_not_asked_again(workspace_kit: MakeWorkspace) -> None:
-    kit = workspace_kit({"one": unlocked("demo"), "two": unlocked("alpha")}, settings={"platforms": ["linux-x86_64"]})
-    assert planned(kit)["runs"] == 4
-    assert planned(kit)["runs"] == 1  # for the versions
+    plans = {"one": unlocked("demo==1.0"), "two": unlocked("demo==2.0")}
+    kit = workspace_kit(plans, settings={"platforms": ["linux-x86_64"]})
+    assert planned(kit)["runs"] == 3
+    assert planned(kit)["runs"] == 1  # that they exclude each other: tomorrow's index may know better
 
 
 def test_index_that_cannot_be_reached_is_one_error(workspace_kit: MakeWorkspace, local_index: LocalIndex) -> None:

@@ -18,7 +18,8 @@ from envyard.errors import RequirementsConflict
 from envyard.installers.uv import Uv, find_uv
 from envyard.profile import Profile, Serves
 from envyard.relaxation import Relaxation, find_contradiction, find_relaxation
-from envyard.resolver import CONSTRAINT, NotAsked, Question, Resolver, Target
+from envyard.requirements import CONSTRAINT
+from envyard.resolver import NotAsked, Question, Resolver, Target
 
 LINUX = Target(python="3.11", platform="linux-x86_64")
 

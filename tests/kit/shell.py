@@ -63,7 +63,7 @@ class Shell:
 
 # --- comparing
 
-_TAG = re.compile(r"\[([\w-]+(?: \+ [\w-]+)*)\] ")
+_TAG = re.compile(r"\[([\w-]+(?: \+ [\w-]+)*|all projects)\] ")
 _VALUES = (
     (r"\b\d{4}-\d\d-\d\d \d\d:\d\d\b|\b20\d{6}-\d{6}\b", "<when>"),
     (r"\b(?:\d+ (?:min|h|d) ago|just now)\b", "<age>"),
@@ -72,6 +72,7 @@ _VALUES = (
     (r"\b\d+(?:\.\d+)? (?:B|kB|MB|GB|TB)\b", "<size>"),
     (r"\b[0-9a-f]{8}\b", "<generation>"),
     (r"\b\d+ files\b", "<count> files"),
+    (r"\b\d+ runs of the resolver\b", "<count> runs of the resolver"),
     (r"\buv \d+\.\d+\.\d+", "uv <version>"),
     (r"(?<!<root>)(?<![\w/])/\S*/python3(?:\.\d+)?(?=[\s)]|$)", "<interpreter>"),
     (r"(?<![\w.])3\.(?:8|9|1\d)(?:\.\d{1,2})?\b", "<python>"),
@@ -83,10 +84,10 @@ _VALUES = (
 def difference(expected: str, actual: str, *, root: Path, home: Path) -> str:
     """How `actual` differs from what a document says, or "".
 
-    In the document `root` is `/home/you/monorepo`, and `home` is `/home/you`. Sizes, times, dates, generations and
-    versions of tools count as equal, and so do spaces. `...` in the document stands for any words of a line, alone on a
-    line for any lines. Progress lines such as `[model] verify` count only where the document has some, and only in
-    their order for each project.
+    In the document `root` is `/home/you/monorepo`, and `home` is `/home/you`. Sizes, times, dates, generations,
+    versions of tools and runs of the resolver count as equal, and so do spaces. `...` in the document stands for any
+    words of a line, alone on a line for any lines. Progress lines such as `[model] verify` count only where the
+    document has some, and only in their order for each project.
     """
     wanted = _lines(expected, {"/home/you/monorepo": "<root>", "/home/you/shop": "<root>", "/home/you": "<home>"})
     got = _lines(

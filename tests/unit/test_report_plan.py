@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from envyard.commands.plan import Plan, PlannedEnvironment, Saving, Unusable
+from envyard.commands.plan import Plan, PlannedEnvironment, Saving
 from envyard.errors import RequirementsUnreadable
+from envyard.planner import Unusable
 from envyard.report.plan import plan_data, plan_text
 from envyard.report.text import Style
 from envyard.resolver import Target
@@ -33,7 +34,7 @@ PLAN = Plan(
     apart=(("classification", "sources"), ("classification", "scoring"), ("sources", "scoring")),
     unusable=(),
     notes=(),
-    exact=True,
+    complete=True,
     proven=True,
     saving=SAVING,
     runs=12,
@@ -77,9 +78,17 @@ def test_real_saving_on_disk_is_not_explained_away() -> None:
     assert "merging would save 100 MB of files, and 100 MB on disk" in lines(replace(PLAN, saving=saving))
 
 
-def test_heuristic_says_that_it_is_one() -> None:
-    text = lines(replace(PLAN, exact=False, proven=False))
-    assert text[1].startswith("fewer may be possible: there are too many projects to try all ways")
+def test_search_without_a_proof_says_so() -> None:
+    text = lines(replace(PLAN, proven=False))
+    assert text[1].startswith("fewer may be possible: there are too many ways")
+
+
+def test_many_projects_apart_are_shown_in_part_and_not_as_all() -> None:
+    apart = tuple((f"p{number:02}", "sources") for number in range(50))
+    text = lines(replace(PLAN, apart=apart, complete=False))
+    place = text.index("these cannot share an environment; not all of so many projects were asked about in pairs:")
+    assert text[place + 1] == "  p00  with  sources"
+    assert text[place + 21] == "  and 30 more lines: `invoke envs.plan --json` has them all"
 
 
 def test_projects_that_all_need_their_own() -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from envyard.commands.plan import Plan, PlannedEnvironment, Saving, Unusable
+from envyard.commands.plan import Plan, PlannedEnvironment, Saving
 from envyard.contradictions import place_of
+from envyard.planner import Unusable
 from envyard.report.sharing import obstacle_data
 from envyard.report.table import Column, table
 from envyard.report.text import Style, count, hanging, listing, size
 
 Data = dict[str, Any]
+
+_SHOWN = 20  # lines about what cannot share an environment
 
 
 def plan_text(plan: Plan, root: Path, style: Style, width: int | None) -> str:
@@ -32,8 +35,16 @@ def plan_text(plan: Plan, root: Path, style: Style, width: int | None) -> str:
     savings = _savings(plan, width)
     lines += ["", *savings] if savings else []
     if plan.apart:
-        lines += ["", *hanging("", "these cannot share an environment, found by asking the resolver:", width)]
-        lines += _apart(plan, width)
+        heading = "these cannot share an environment, found by asking the resolver:"
+        if not plan.complete:
+            heading = "these cannot share an environment; not all of so many projects were asked about in pairs:"
+        apart = _apart(plan)
+        lines += ["", *hanging("", heading, width)]
+        lines += [line for before, text in apart[:_SHOWN] for line in hanging(before, text, width)]
+        if len(apart) > _SHOWN:
+            lines += hanging(
+                "  ", f"and {len(apart) - _SHOWN} more lines: `invoke envs.plan --json` has them all", width
+            )
         pair = next((one for one in plan.apart if len(one) == 2), None)
         if pair:
             lines += hanging("", f"to see why: `invoke envs.explain {' '.join(pair)}`", width)
@@ -57,7 +68,7 @@ def plan_data(plan: Plan) -> Data:
             }
             for one in plan.unusable
         ],
-        "exact": plan.exact,
+        "complete": plan.complete,
         "proven": plan.proven,
         "saving": _saving_data(plan.saving),
         "notes": list(plan.notes),
@@ -80,8 +91,7 @@ def _proof(plan: Plan) -> str:
     asked = count(plan.runs, "run") + " of the resolver"
     if plan.proven:
         return f"fewer are not possible ({asked})"
-    how = "the projects were put one after the other into the first environment that holds them"
-    return f"fewer may be possible: there are too many projects to try all ways, so {how} ({asked})"
+    return f"fewer may be possible: there are too many ways to put so many projects together ({asked})"
 
 
 def _row(one: PlannedEnvironment) -> tuple[str, ...]:
@@ -115,19 +125,15 @@ def _savings(plan: Plan, width: int | None) -> list[str]:
     return lines
 
 
-def _apart(plan: Plan, width: int | None) -> list[str]:
+def _apart(plan: Plan) -> list[tuple[str, str]]:
     """A line a project with all that come after it; then sets of which each two would fit."""
     others: dict[str, list[str]] = {}
     for first, *rest in plan.apart:
         if len(rest) == 1:
             others.setdefault(first, []).append(rest[0])
-    lines = []
-    for key, names in others.items():
-        lines += hanging(f"  {key}  with  ", listing(names, "or"), width)
-    for one in plan.apart:
-        if len(one) > 2:
-            lines += hanging("  ", f"{listing(one)} all together, though fewer of them can", width)
-    return lines
+    lines = [(f"  {key}  with  ", listing(names, "or")) for key, names in others.items()]
+    larger = [one for one in plan.apart if len(one) > 2]
+    return [*lines, *(("  ", f"{listing(one)} all together, though fewer of them can") for one in larger)]
 
 
 def _unusable(one: Unusable, root: Path, width: int | None) -> list[str]:
