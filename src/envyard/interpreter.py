@@ -109,9 +109,10 @@ def _discover(request: str, where: str) -> Interpreter:
             problem = "does not start" if os.path.exists(request) else "is not there"
             hint = f'install it again, or change {where}, for example to "3.11"'
             raise InterpreterNotFound(f"the interpreter `{request}` {problem}", hint=hint)
+        quoted = request if re.fullmatch(r"[\w.-]+", request) else f'"{request}"'  # a shell would redirect or match
         raise InterpreterNotFound(
             f"no Python `{request}` on this machine",
-            hint=f"install Python {request} (for example `uv python install {request}`), or change {where}",
+            hint=f"install Python {request} (for example `uv python install {quoted}`), or change {where}",
         )
     version = ".".join(map(str, found.version_info[:3]))
     return describe_interpreter(found.system_executable, version, found.implementation.lower())

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -206,12 +206,24 @@ def _key_for(name: str, by_name: dict[str, str]) -> str | None:
     return by_name.get(folded) or by_name.get(as_path)
 
 
+def _of_other_sort(what: str, names: Sequence[str], workspace: Workspace) -> Iterator[tuple[str, str]]:
+    """The names that are tags although projects are asked for, with those that have it; or the other way round."""
+    for name in names:
+        folded = name.casefold()
+        having = [one.key for one in workspace.projects if folded in (tag.casefold() for tag in one.tags)]
+        if what != "tag" and having:
+            yield name, f"tag: that of {', '.join(having)}"
+        elif what == "tag" and folded in (one.key for one in workspace.projects):
+            yield name, "project, and no tag"
+
+
 def _unknown(what: str, names: Sequence[str], workspace: Workspace, guess: Callable[[str], str]) -> UnknownEnvironment:
     known = [project.key for project in workspace.projects]
     if what == "tag":
         known = sorted({tag.casefold() for project in workspace.projects for tag in project.tags})
     guesses = [guess(name) for name in names]
     details = [f"{shown(name)}: did you mean `{meant}`?" for name, meant in zip(names, guesses, strict=True) if meant]
+    details += [f"{shown(name)} is a {other}" for name, other in _of_other_sort(what, names, workspace)]
     shortened = known if len(known) <= 40 else [*known[:40], f"and {len(known) - 40} more"]
     details.append(f"known {what}s: {', '.join(shortened) or 'none'}")
     called = ", ".join(shown(name) for name in names)

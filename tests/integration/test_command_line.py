@@ -225,6 +225,10 @@ def test_an_environment_is_shown_checked_rolled_back_and_removed(door: Door, kit
     [
         pytest.param("envs.setup modle", "`modle`: did you mean `model`?", id="unknown name"),
         pytest.param("envs.setup-all --tag nope", "no tag `nope`", id="unknown tag"),
+        pytest.param("envs.setup-all --tag model", "`model` is a project, and no tag", id="a project for a tag"),
+        pytest.param("envs.setup-all --only Core", "`Core` is a tag: that of model", id="a tag for a project"),
+        pytest.param("envs.run model python", "envs.run model -- python`", id="no dashes"),
+        pytest.param("projects.add", " projects.add tools/x`", id="no folder"),
         pytest.param("envs.setup", "`envs.setup` needs the name of an environment", id="no name"),
         pytest.param("envs.show model config-load", "`envs.show` takes one name, not 2", id="too many names"),
         pytest.param("envs.setup model --jobs x", "`--jobs x` is not a number from 1", id="no number"),
@@ -239,7 +243,8 @@ def test_an_environment_is_shown_checked_rolled_back_and_removed(door: Door, kit
 def test_a_mistake_ends_with_2_and_says_what_to_type(
     door: Door, workspace_kit: MakeWorkspace, words: str, said: str
 ) -> None:
-    kit = workspace_kit({"model": ProjectPlan(locked=False), "config-load": ProjectPlan(locked=False)})
+    model = ProjectPlan(locked=False, tags=["core"])
+    kit = workspace_kit({"model": model, "config-load": ProjectPlan(locked=False)})
     done = door(kit, *words.split())
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr

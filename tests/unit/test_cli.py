@@ -106,9 +106,23 @@ def test_an_unknown_flag_is_no_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert "No idea what '--bogus' is!" in capsys.readouterr().err
 
 
-def test_a_flag_that_lacks_its_value_is_called_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(recording([]), "take", "model", "--jobs") == 1
-    assert "Flag --jobs needed value" in capsys.readouterr().err
+@pytest.mark.parametrize("words", ["take model --jobs", "take --only", "take --only --yes", "take model --only"])
+def test_a_flag_that_lacks_its_value_is_called_by_its_name(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also one that may be given several times: `--only` without a name must not mean all."""
+    calls: Calls = []
+    assert run(recording(calls), *words.split()) == 1
+    assert not calls
+    flag = "--jobs" if "--jobs" in words else "--only"
+    assert f"Flag {flag} needed value" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [[""], ["model", " "]])
+def test_an_empty_name_is_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """`envs.setup "$PROJECT"`, where the variable is not set."""
+    calls: Calls = []
+    assert run(recording(calls), "take", *words) == ExitCode.USAGE
+    assert not calls
+    assert capsys.readouterr().err.startswith("error: a name is empty\n")
 
 
 _OPTIONS_OF_TAKE = ["NAME ...", "--only=NAME", "-j, --jobs=N", "-y, --yes"]
@@ -265,6 +279,35 @@ def test_envyard_ends_with_2_for_what_it_cannot_parse(words: str, capsys: pytest
     err = capsys.readouterr().err
     assert err.startswith("error: ")
     assert "hint: run `envyard --help" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("envs.setupall", "envs.setup-all"),
+        ("envs.setup_all", "envs.setup-all"),
+        ("env.setup model", "envs.setup"),
+        ("setup", "envs.setup"),
+        ("run", "envs.run"),
+        ("add", "projects.add"),
+        ("envs.setup model --rebild", "--rebuild"),
+        ("envs.setup model --dry_run", "--dry-run"),
+    ],
+)
+def test_envyard_says_what_was_probably_meant(words: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(namespace, *words.split(), program=EnvyardProgram) == ExitCode.USAGE
+    assert f"did you mean `{meant}`?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", ["nonsense", "envs.setup model -x", "envs.setup-all model", ""])
+def test_envyard_does_not_guess_at_random(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(namespace, *(words.split() or [""]), program=EnvyardProgram) == ExitCode.USAGE
+    assert "did you mean" not in capsys.readouterr().err
+
+
+def test_a_command_without_its_two_dashes_is_told_to_have_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(namespace, "envs.run", "model", "python", "-c", "1", program=EnvyardProgram) == ExitCode.USAGE
+    assert "hint: write the command after two dashes" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", ["", "--help", "--list"])

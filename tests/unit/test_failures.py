@@ -63,6 +63,10 @@ UV: Mapping[str, tuple[str, str]] = {
         "error: Couldn't parse requirement in `requirements/alpha.txt` at position 0\n",
         "is not understood",
     ),
+    "a line that goes on": (
+        "error: Couldn't parse requirement in `requirements.txt` \n  cause: found `\\`\n  demo \\\n  >=1\n",
+        "is not understood",
+    ),
     "merge conflict": ("error: Unexpected '<', expected '-c', '-e', '-r' or the start\n", "is not understood"),
     "bad hash": ("error: Invalid hash digest length (expected 64, found 2)\n", "is not understood"),
     "broken build": (
@@ -101,7 +105,7 @@ UV: Mapping[str, tuple[str, str]] = {
     ),
     "not TOML": (
         "error: Failed to parse: /x/pyproject.toml\n  cause: TOML parse error at line 1, column 8\n  1 | [tool.x\n",
-        "a file that the installation of `alpha` reads is not valid TOML",
+        "a file that the installation of `alpha` reads is no TOML, or not as it has to be",
     ),
     "anything else": ("error: the sky is falling\n", "installing `alpha` failed (uv exit code 2)"),
     "nothing": ("", "installing `alpha` failed (uv exit code 2)"),
@@ -166,7 +170,7 @@ PIP: Mapping[str, tuple[str, str]] = {
         "building `source`",
     ),
     "broken folder": ("ERROR: Failed to build 'file:///x/y'\n", "building a package from its source for `alpha`"),
-    "not TOML": ("ERROR: Exception:\ntomllib.TOMLDecodeError: Invalid value\n", "is not valid TOML"),
+    "not TOML": ("ERROR: Exception:\ntomllib.TOMLDecodeError: Invalid value\n", "is no TOML"),
     "no requirement": ("ERROR: Invalid requirement: 'demo ==== 1'\n", "is not understood"),
     "full disk": (
         "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n",
@@ -211,3 +215,11 @@ hint: look at it"""
         "RuntimeError: second",
         "hint: look at it",
     ]
+
+
+def test_a_requirement_on_two_lines_is_told_as_what_uv_does_not_take() -> None:
+    """pip does, so the line may have worked for years."""
+    text, _message = UV["a line that goes on"]
+    error = explain_failure(_work(), _completed(text), offline=False)
+    assert "uv wants a requirement on one line" in error.hint
+    assert "envs.lock" not in error.hint

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -72,7 +74,10 @@ def test_what_is_nowhere_is_not_found_and_the_hint_says_how_to_get_it(bare_path:
         find_interpreter(request_)
 
     assert request_ in caught.value.message
-    assert request_ in caught.value.hint
+    typed = re.search(r"`(uv python install .*?)`", caught.value.hint)  # a shell must not take `>` for its own
+    assert typed is not None
+    assert shlex.split(typed[1])[3:] == [request_]
+    assert (">" in typed[1]) == ('"' in typed[1])
     assert "workspace.toml" in caught.value.hint
 
 

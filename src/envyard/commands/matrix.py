@@ -63,7 +63,7 @@ def version_matrix(workspace: Workspace, packages: Sequence[str] = ()) -> Matrix
             guess = closest(package, known)
             raise UsageError(
                 f"no project has the package `{package}`",
-                hint=f"did you mean `{guess}`?" if guess else "`envs.matrix` without a name shows what there is",
+                hint=f"did you mean `{guess}`?" if guess else "run `invoke envs.matrix`, which shows what there is",
             )
     rows = [
         MatrixRow(package=package, versions={key: have[package] for key, have in found.items() if package in have})

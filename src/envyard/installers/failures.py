@@ -109,16 +109,19 @@ def _unreachable(work: Work, lines: list[str]) -> EnvyardError:
 
 
 def _unreadable(work: Work, lines: list[str]) -> EnvyardError:
+    more = f"`invoke envs.lock {work.key}` writes a lockfile anew"
+    if any(line.endswith("\\") for line in lines):
+        more = "uv wants a requirement on one line, and joins lines only before options such as `--hash`"
     return InstallFailed(
         f"a requirement file or lockfile of `{work.key}` is not understood",
         details=lines[:8],
-        hint=f"correct what is named above; `invoke envs.lock {work.key}` writes a lockfile anew",
+        hint=f"correct what is named above; {more}",
     )
 
 
 def _not_toml(work: Work, lines: list[str]) -> EnvyardError:
     return InstallFailed(
-        f"a file that the installation of `{work.key}` reads is not valid TOML",
+        f"a file that the installation of `{work.key}` reads is no TOML, or not as it has to be",
         details=lines[:8],
         hint=f"correct it; {_log(work)}".removesuffix("; "),
     )

@@ -86,7 +86,7 @@ def add(_context: Context, names: Sequence[str] = (), json: bool = False) -> int
 
     if len(names) != 1:
         raise UsageError(
-            "`projects.add` takes the folder of one project", hint="run for example `projects.add tools/x`"
+            "`projects.add` takes the folder of one project", hint="run for example `invoke projects.add tools/x`"
         )
     change = add_project(find_workspace(Path.cwd()), Path(names[0]).absolute())
     if json:

@@ -173,8 +173,11 @@ def run(context: Context, names: Sequence[str] = ()) -> int:
     from envyard.commands.run import run_in
 
     workspace = workspace_here()
-    project = one_project(workspace, names, "envs.run")
     arguments = after_dashes(context.remainder, sys.argv)
+    if len(names) > 1:
+        meant = f"`invoke envs.run {names[0]} -- {shlex.join([*names[1:], *arguments])}`"
+        raise UsageError("`envs.run` takes one name before the command", hint=f"write it after two dashes: {meant}")
+    project = one_project(workspace, names, "envs.run")
     if not arguments:
         hint = f"write it after two dashes: `invoke envs.run {project.key} -- python`"
         raise UsageError("`envs.run` needs a command", hint=hint)

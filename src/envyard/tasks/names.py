@@ -48,6 +48,8 @@ class Option(Argument):
             help=like.help,
             attr_name=like.attr_name,
         )
+        if kind is list:
+            self.raw_value = None  # type: ignore[assignment,unused-ignore]  # as yet; or Invoke takes no value for one
         self.metavar = metavar
 
     def __repr__(self) -> str:
@@ -112,7 +114,7 @@ class _Word(Argument):
     """A word as a flag without value: when the parser sees it, it is one more name."""
 
     def __init__(self, word: str, names: Names) -> None:
-        super().__init__(name=word, kind=bool)
+        super().__init__(names=(word,), kind=bool)  # as `name` it could not be empty
         self._names = names
 
     def set_value(self, value: Any, cast: bool = True) -> None:

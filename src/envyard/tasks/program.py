@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from envyard.errors import ExitCode
 from envyard.report import complain, started_as, write
 from envyard.tasks import namespace
 from envyard.tasks.usage import usage_words
+from envyard.wording import closest
 
 OPTIONS = (
     ("--dry", "Only say what would be done."),
@@ -84,9 +86,33 @@ class EnvyardProgram(Program):
         try:
             parse(*arguments)
         except ParseError as error:
-            name = getattr(error.context, "name", None)
-            complain(f"error: {error}\n\nhint: run `envyard --help{f' {name}' if name else ''}`")
+            complain(self._explained(error))
             raise Exit(code=ExitCode.USAGE) from None
+
+    def _explained(self, error: ParseError) -> str:
+        """Invoke's own words, what was probably meant, and what to type next."""
+        context = error.context
+        task = context.name if context is not None else None
+        found = re.fullmatch(r"No idea what '(.+)' is!", str(error))
+        unknown = found[1] if found else ""
+        flags = context.flag_names() if context is not None else ()
+        meant = _meant(unknown, flags, () if task else self.collection.task_names)
+        lines = [f"error: {error}", *([f"  did you mean `{meant}`?"] if meant else []), ""]
+        if unknown and task == "envs.run":
+            lines.append("hint: write the command after two dashes: `envyard envs.run NAME -- COMMAND ...`")
+        else:
+            lines.append(f"hint: run `envyard --help{f' {task}' if task else ''}`")
+        return "\n".join(lines)
+
+
+def _meant(word: str, flags: Iterable[str], tasks: Iterable[str]) -> str:
+    """The option or the task that `word` probably stands for, or ""."""
+    word = word.replace("_", "-")
+    if word.startswith("-"):
+        return closest(word, [flag for flag in flags if flag.startswith("--")]) if len(word) > 2 else ""
+    tasks = list(tasks)
+    ends = [task for task in tasks if word and task.rpartition(".")[2] == word]
+    return closest(f"envs.{word}", ends) if ends else closest(word, tasks)
 
 
 def _folded(begin: str, words: Iterable[str]) -> Iterator[str]:

@@ -128,11 +128,18 @@ def is_dry(context: Context, dry_run: bool) -> bool:
 def _guarded(body: Body) -> Callable[..., None]:
     @functools.wraps(body)
     def run(context: Context, *args: Any, **kwargs: Any) -> None:
-        code = _run(lambda: body(context, *args, **kwargs))
+        code = _run(lambda: body(context, *args, **_without_empty(kwargs)))
         if code != ExitCode.DONE:
             raise Exit(code=int(code))
 
     return run
+
+
+def _without_empty(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The parameters of a task. Raises `UsageError` for an empty name, which might be taken for the current folder."""
+    if any(not name.strip() for name in arguments.get("names", ())):
+        raise UsageError("a name is empty", hint="is a variable of the shell not set?")
+    return arguments
 
 
 def _run(body: Callable[[], int]) -> int:
