@@ -241,7 +241,7 @@ def test_lockfiles_that_a_relaxation_makes_older_are_told_with_the_next_command(
     assert "older" not in kit.run("profiles.relax", KEY, "--dry-run", check=True).stdout
     told = kit.run("profiles.relax", KEY, check=True).stdout
     for name, key in (("own", KEY), ("other", other)):
-        assert f"requirements/{name}.txt is older than `{key}` now; run `invoke profiles.lock {key}`" in told
+        assert f"requirements/{name}.txt is older than `{key}` now; run `envyard profiles.lock {key}`" in told
     assert "its environment" not in told
 
 
@@ -250,7 +250,7 @@ def test_replaced_profile_says_which_lockfile_it_does_not_name_any_more(kit: Wor
     source = write_profile(tmp_path, SOUND)
     told = kit.run("profiles.import", str(source), "--overwrite", check=True).stdout
     assert "the profile before named the lockfile requirements/own.txt, and this one names none" in told
-    assert f"`invoke profiles.lock {KEY}`" in told
+    assert f"`envyard profiles.lock {KEY}`" in told
 
 
 def test_list_on_one_line_gets_lines_for_its_comments(kit: WorkspaceKit) -> None:

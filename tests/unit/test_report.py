@@ -22,13 +22,15 @@ from envyard.commands.setup import SetupResult
 from envyard.definition import Definition, Kind
 from envyard.environment import Environment
 from envyard.errors import EnvyardError, InstallFailed
+from envyard.events import Warned
 from envyard.health import Grade
 from envyard.interpreter import Interpreter
 from envyard.outcome import Action, Outcome
 from envyard.publish import Published
-from envyard.report import as_typed, render_error, started_as, write
+from envyard.report import as_typed, complain, render_error, started_as, tell, write
 from envyard.report.data import doctor_data, list_data, lock_data, removal_data, rollback_data, setup_data, show_data
 from envyard.report.findings import doctor_text, left_text, removal_table, rollback_text
+from envyard.report.lines import LineReporter
 from envyard.report.summary import lock_summary, setup_summary
 from envyard.report.table import Column, table
 from envyard.report.tables import list_table, show_text
@@ -365,13 +367,20 @@ def test_what_an_encoding_lacks_is_escaped(monkeypatch: pytest.MonkeyPatch) -> N
         assert raw.getvalue() == expected
 
 
-def test_commands_in_messages_name_the_program_that_was_started() -> None:
+def test_commands_in_messages_name_the_program_that_was_started(capsys: pytest.CaptureFixture[str]) -> None:
     hint = "run `invoke envs.lock model`"
     assert as_typed(hint) == hint
     try:
         started_as("envyard")
         assert as_typed(hint) == "run `envyard envs.lock model`"
         assert render_error(EnvyardError("x", hint=hint)).endswith("run `envyard envs.lock model`")
+        tell(hint)
+        LineReporter(complain)(Warned(key="model", message=hint))
+        write(hint)  # a script, or the data of `--json`
+        assert capsys.readouterr() == (
+            f"run `envyard envs.lock model`\n{hint}\n",
+            "[model] warning: run `envyard envs.lock model`\n",
+        )
     finally:
         started_as("invoke")
 

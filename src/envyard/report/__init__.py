@@ -20,10 +20,15 @@ def write(text: str) -> None:
     _put(sys.stdout, text)
 
 
+def tell(text: str) -> None:
+    """Data for people: to stdout, with its commands as they are to be typed."""
+    write(as_typed(text))
+
+
 def complain(text: str) -> None:
-    """A message: to stderr, behind all that stdout has got so far."""
+    """A message, with its commands as they are to be typed: to stderr, behind all that stdout has got so far."""
     sys.stdout.flush()
-    _put(sys.stderr, text)
+    _put(sys.stderr, as_typed(text))
     sys.stderr.flush()
 
 

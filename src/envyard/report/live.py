@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from envyard.events import Event, OutputLine, Told, Warned
+from envyard.report import as_typed, complain
 from envyard.report.board import DOING, Board, Line
 from envyard.report.lines import worth_saying
 from envyard.report.text import duration
@@ -57,12 +58,11 @@ class LiveReporter:
             text = event.message
         if isinstance(event, OutputLine) and not worth_saying(event.line).startswith("Building "):
             text = worth_saying(event.line)
+        line = as_typed(f"[{self._board.title(event.key)}] {text}")
         if text and self._live is not None:
-            self._live.console.print(f"[{self._board.title(event.key)}] {text}", markup=False, highlight=False)
+            self._live.console.print(line, markup=False, highlight=False)
         elif text:
-            from envyard.report import complain
-
-            complain(f"[{self._board.title(event.key)}] {text}")
+            complain(line)
 
     def _make(self) -> Live:
         from rich.console import Console

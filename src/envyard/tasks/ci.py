@@ -5,7 +5,7 @@ from __future__ import annotations
 from invoke.context import Context
 
 from envyard.errors import UsageError
-from envyard.report import as_typed, complain, write
+from envyard.report import complain, write
 from envyard.tasks.task import command, workspace_here
 
 _FORMATS = ("table", "github", "gitlab", "json")
@@ -57,7 +57,7 @@ def workflow(_context: Context, provider: str = "", check: bool = False, stdout:
     name = written.path.relative_to(workspace.root).as_posix()
     if check and written.before != "same":
         state = "is missing" if written.before == "missing" else "is not what envyard would write"
-        complain(as_typed(f"error: `{name}` {state}\n\nhint: run `invoke ci.workflow --provider {provider}`"))
+        complain(f"error: `{name}` {state}\n\nhint: run `invoke ci.workflow --provider {provider}`")
     else:
         write(f"{name} {'is as it should be' if written.before == 'same' else 'written'}")
     return written.exit_code

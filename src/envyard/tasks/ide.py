@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 
 from envyard.errors import UsageError
-from envyard.report import as_typed, complain, write
+from envyard.report import complain, write
 from envyard.tasks.task import command, workspace_here
 
 if TYPE_CHECKING:
@@ -84,9 +84,9 @@ def _show(result: EditorResult, root: Path, typed: str) -> int:
         elif file.state == State.UNWRITABLE:
             complain(f"\nerror: `{name}` cannot be written: {file.problem}")
     for note in result.notes:
-        complain(as_typed(f"\nnote: {note}"))
+        complain(f"\nnote: {note}")
     if result.checked and any(file.state in (State.MISSING, State.OUTDATED) for file in result.files):
-        complain(as_typed(f"\nhint: run `invoke {typed}`"))
+        complain(f"\nhint: run `invoke {typed}`")
     return result.exit_code
 
 

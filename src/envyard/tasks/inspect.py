@@ -13,7 +13,7 @@ from invoke.context import Context
 
 from envyard.errors import UsageError
 from envyard.process import Cancellation
-from envyard.report import as_typed, write
+from envyard.report import tell, write
 from envyard.report.text import Style, width_of
 from envyard.tasks.task import command, workspace_here
 from envyard.tasks.values import one_project
@@ -46,9 +46,9 @@ def list_(_context: Context, environments: str = "", json: bool = False) -> int:
 
         style, width = Style.of(sys.stdout), width_of(sys.stdout)
         if rows or not others:
-            write(list_table(rows, workspace.root, style, width))
+            tell(list_table(rows, workspace.root, style, width))
         if others:
-            write(("\n" if rows else "") + models_table(others, workspace.root, style, width))
+            tell(("\n" if rows else "") + models_table(others, workspace.root, style, width))
     return 0
 
 
@@ -66,7 +66,7 @@ def show(_context: Context, names: Sequence[str] = (), json: bool = False) -> in
     else:
         from envyard.report.tables import show_text
 
-        write(show_text(details, workspace.root, Style.of(sys.stdout), width_of(sys.stdout)))
+        tell(show_text(details, workspace.root, Style.of(sys.stdout), width_of(sys.stdout)))
     return 0
 
 
@@ -88,7 +88,7 @@ def matrix(_context: Context, names: Sequence[str] = (), json: bool = False) -> 
     else:
         from envyard.report.matrix import matrix_text
 
-        write(matrix_text(found, Style.of(sys.stdout), width_of(sys.stdout)))
+        tell(matrix_text(found, Style.of(sys.stdout), width_of(sys.stdout)))
     return 0
 
 
@@ -120,7 +120,7 @@ def report(_context: Context, html: str = "", overwrite: bool = False, json: boo
 
         write(as_json(overview_data(overview, path)))
     elif path is not None:
-        write(overview_line(overview, path))
+        tell(overview_line(overview, path))
     return 0
 
 
@@ -159,7 +159,7 @@ def doctor(
     else:
         from envyard.report.findings import doctor_text
 
-        write(as_typed(doctor_text(result, Style.of(sys.stdout), width_of(sys.stdout))))
+        tell(doctor_text(result, Style.of(sys.stdout), width_of(sys.stdout)))
     return result.exit_code
 
 

@@ -9,7 +9,7 @@ from invoke.context import Context
 
 from envyard.errors import UsageError
 from envyard.process import Cancellation
-from envyard.report import as_typed, complain, render_error, write
+from envyard.report import complain, render_error, tell, write
 from envyard.report.text import Style, width_of
 from envyard.tasks.task import command, is_dry, workspace_here
 
@@ -66,7 +66,7 @@ def resolve(
     else:
         from envyard.report.models import spec_text
 
-        write(as_typed(spec_text(spec, Style.of(sys.stdout), width_of(sys.stdout))))
+        tell(spec_text(spec, Style.of(sys.stdout), width_of(sys.stdout)))
     return 0
 
 
@@ -121,7 +121,7 @@ def migrate(
         from envyard.report.models import migration_table
 
         style, width = Style.of(sys.stdout), width_of(sys.stdout)
-        write(as_typed(migration_table(result, workspace.root, style, width)))
+        tell(migration_table(result, workspace.root, style, width))
         for one in result.migrations:
             if one.error is not None:
                 complain(f"\n{render_error(one.error)}")

@@ -11,7 +11,7 @@ from invoke.context import Context
 from envyard.errors import RequirementsConflict, UsageError
 from envyard.platforms import PLATFORMS
 from envyard.process import Cancellation
-from envyard.report import complain, render_error, write
+from envyard.report import complain, render_error, tell, write
 from envyard.report.text import Style, width_of
 from envyard.tasks.task import command, is_dry, workspace_here
 
@@ -71,7 +71,7 @@ def import_(
 
         write(as_json(import_data(result)))
     else:
-        write(import_text(result, workspace.root, Style.of(sys.stdout), width_of(sys.stdout)))
+        tell(import_text(result, workspace.root, Style.of(sys.stdout), width_of(sys.stdout)))
     if result.refused:
         found = result.examination is not None and result.examination.relaxation.found
         hint = "add `--relax` to make the change" if found else "change one of the lines named above"
@@ -112,7 +112,7 @@ def relax(
 
         write(as_json(relax_data(result)))
     else:
-        write(relax_text(result, workspace.root, Style.of(sys.stdout), width_of(sys.stdout)))
+        tell(relax_text(result, workspace.root, Style.of(sys.stdout), width_of(sys.stdout)))
     return result.exit_code
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from invoke.context import Context
 
 from envyard.errors import UsageError
-from envyard.report import complain, render_error, write
+from envyard.report import complain, render_error, tell, write
 from envyard.report.text import Style, width_of
 from envyard.tasks.task import command, workspace_here
 
@@ -33,7 +33,7 @@ def list_(_context: Context, hardware: str = "", json: bool = False) -> int:
 
         write(as_json(profiles_data(result)))
     else:
-        write(profiles_table(result, Style.of(sys.stdout), width_of(sys.stdout)))
+        tell(profiles_table(result, Style.of(sys.stdout), width_of(sys.stdout)))
     return 0
 
 
@@ -53,7 +53,7 @@ def show(_context: Context, names: Sequence[str] = (), hardware: str = "", json:
 
         write(as_json(row_data(row)))
     else:
-        write(profile_text(row, workspace.root, Style.of(sys.stdout), width_of(sys.stdout)))
+        tell(profile_text(row, workspace.root, Style.of(sys.stdout), width_of(sys.stdout)))
     return 0
 
 
@@ -72,7 +72,7 @@ def detect(_context: Context, hardware: str = "", json: bool = False) -> int:
 
         write(as_json(detection_data(result)))
     else:
-        write(detection_text(result, Style.of(sys.stdout), width_of(sys.stdout)))
+        tell(detection_text(result, Style.of(sys.stdout), width_of(sys.stdout)))
     return 0
 
 
@@ -107,7 +107,7 @@ def lock(
     if json:
         write(as_json(lock_data(result)))
     else:
-        write(lock_summary(result, Style.of(sys.stdout), width_of(sys.stdout)))
+        tell(lock_summary(result, Style.of(sys.stdout), width_of(sys.stdout)))
         for outcome in result.outcomes:
             if outcome.error is not None:
                 complain(render_error(outcome.error))

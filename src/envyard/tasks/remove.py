@@ -10,7 +10,7 @@ from invoke.context import Context
 
 from envyard.errors import UsageError
 from envyard.project import Project, Workspace
-from envyard.report import complain, render_error, write
+from envyard.report import complain, render_error, tell, write
 from envyard.report.text import Style, count, size, width_of
 from envyard.tasks.task import command, is_dry, workspace_here
 from envyard.tasks.values import named_projects, one_project, parse_duration, parse_size, split_names
@@ -102,7 +102,7 @@ def rollback(_context: Context, names: Sequence[str] = (), json: bool = False) -
     else:
         from envyard.report.findings import rollback_text
 
-        write(rollback_text(result, width_of(sys.stdout)))
+        tell(rollback_text(result, width_of(sys.stdout)))
     return 0
 
 
@@ -146,7 +146,7 @@ def _report(workspace: Workspace, result: RemovalResult, *, json: bool) -> int:
     else:
         from envyard.report.findings import left_text, removal_table
 
-        write(removal_table(result, workspace.root, Style.of(sys.stdout), width_of(sys.stdout)))
+        tell(removal_table(result, workspace.root, Style.of(sys.stdout), width_of(sys.stdout)))
         for removal in result.removals:
             if removal.error is not None:
                 complain(f"\n{render_error(removal.error)}")

@@ -9,7 +9,7 @@ from invoke.context import Context
 
 from envyard.errors import UsageError
 from envyard.process import Cancellation
-from envyard.report import as_typed, write
+from envyard.report import tell, write
 from envyard.report.text import Style, width_of
 from envyard.tasks.task import command, workspace_here
 
@@ -40,7 +40,7 @@ def explain(_context: Context, names: Sequence[str] = (), json: bool = False) ->
     else:
         from envyard.report.sharing import explain_text
 
-        write(as_typed(explain_text(found, workspace.root, Style.of(sys.stdout), width_of(sys.stdout))))
+        tell(explain_text(found, workspace.root, Style.of(sys.stdout), width_of(sys.stdout)))
     return 0
 
 
@@ -66,7 +66,7 @@ def plan(_context: Context, json: bool = False) -> int:
     else:
         from envyard.report.plan import plan_text
 
-        write(as_typed(plan_text(found, workspace.root, Style.of(sys.stdout), width_of(sys.stdout))))
+        tell(plan_text(found, workspace.root, Style.of(sys.stdout), width_of(sys.stdout)))
     return 0
 
 

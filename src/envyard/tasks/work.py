@@ -14,7 +14,7 @@ from envyard.outcome import Action, Options
 from envyard.process import Cancellation
 from envyard.profile import Profile
 from envyard.project import Project, Workspace
-from envyard.report import as_typed, complain, render_error, write
+from envyard.report import complain, render_error, tell, write
 from envyard.report.progress import progress
 from envyard.report.summary import lock_summary, retry_text, setup_summary
 from envyard.report.text import Style, width_of
@@ -53,7 +53,7 @@ def set_up(
     elif relock != Relock.NONE:
         locked = _lock(workspace, projects, relock, json)
         if not json and locked.outcomes:
-            write(lock_summary(locked, Style.of(sys.stdout), width_of(sys.stdout)) + "\n")
+            tell(lock_summary(locked, Style.of(sys.stdout), width_of(sys.stdout)) + "\n")
     with progress(workspace, quiet=json) as listener:
         cancellation = Cancellation()
         result = setup(
@@ -70,7 +70,7 @@ def set_up(
             data["direnv"] = envrc_data(files)
         write(as_json(data))
     else:
-        write(setup_summary(result, Style.of(sys.stdout), width_of(sys.stdout)))
+        tell(setup_summary(result, Style.of(sys.stdout), width_of(sys.stdout)))
         _tell_errors(outcome.error for outcome in (locked.outcomes if locked else ()))
         _tell_failures(result)
         _tell_stale_lockfiles(result)
@@ -108,7 +108,7 @@ def write_lockfiles(
 
         write(as_json(lock_data(result)))
     else:
-        write(lock_summary(result, Style.of(sys.stdout), width_of(sys.stdout)))
+        tell(lock_summary(result, Style.of(sys.stdout), width_of(sys.stdout)))
         _tell_errors(outcome.error for outcome in result.outcomes)
     return result.exit_code
 
@@ -149,14 +149,14 @@ def _tell_envrc(files: DirenvSetupResult) -> None:
 
     notice = envrc_notice(files)
     if notice:
-        complain(as_typed(f"\n{notice}"))
+        complain(f"\n{notice}")
     _tell_errors(outcome.error for outcome in files.outcomes)
 
 
 def _tell_failures(result: SetupResult) -> None:
     _tell_errors(outcome.error for outcome in result.failed)
     if result.failed:
-        complain(as_typed(f"\n{retry_text(result.failed)}"))
+        complain(f"\n{retry_text(result.failed)}")
 
 
 def _tell_stale_lockfiles(result: SetupResult) -> None:
@@ -169,10 +169,8 @@ def _tell_stale_lockfiles(result: SetupResult) -> None:
     complain(f"\nwarning: the requirements of {names} changed after their lockfile was written")
     mine = [definition.key for definition in stale if definition.kind == Kind.PROJECT]
     if mine:
-        complain(
-            as_typed(f"\nhint: run `invoke envs.lock {' '.join(mine)}`, or `invoke envs.update-all` for both steps")
-        )
+        complain(f"\nhint: run `invoke envs.lock {' '.join(mine)}`, or `invoke envs.update-all` for both steps")
     shared = [definition.key for definition in stale if definition.kind == Kind.PROFILE]
     if shared:
         keys = " ".join(shared)
-        complain(as_typed(f"\nhint: run `invoke profiles.lock {keys}`, then `invoke envs.setup {keys}`"))
+        complain(f"\nhint: run `invoke profiles.lock {keys}`, then `invoke envs.setup {keys}`")
