@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -366,6 +367,9 @@ os.execv(sys.executable, [sys.executable, "-m", "envyard", *sys.argv[2:]])
 """
 
 
+_PATIENCE = 60.0  # seconds in which a command on a terminal writes something
+
+
 class Terminal:
     """A command on a pseudo terminal of 80 columns; `screen` is all it wrote so far."""
 
@@ -395,6 +399,8 @@ class Terminal:
         return self.process.wait(timeout=30)
 
     def _read(self) -> bool:
+        ready, _, _ = select.select([self._leader], [], [], _PATIENCE)
+        assert ready, f"it writes nothing, and does not end:\n{self.screen}"
         try:
             data = os.read(self._leader, 65536)
         except OSError:  # the other side is closed
@@ -432,7 +438,7 @@ def test_ctrl_c_on_a_terminal_ends_with_130(kit: WorkspaceKit) -> None:
 def test_cleaning_asks_on_a_terminal(kit: WorkspaceKit, answer: str, code: int, left: bool) -> None:
     kit.run("envs.setup", "model", check=True)
     terminal = Terminal(kit, "envs.clean", "--all")
-    terminal.until("Remove 1 environment (model), ")
+    terminal.until("Remove 1 environment (model; frees ")
     terminal.type(answer)
     assert terminal.end() == code
     assert kit.python("model").exists() == left
