@@ -77,7 +77,7 @@ def find_tools() -> tuple[str, str]:
             return folder, reason_to_rebuild(folder, Commit(**json.load(file)))
     except FileNotFoundError:
         return folder, "the current one is incomplete" if folder else "there is none yet"
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return folder, "its records are damaged"
 
 

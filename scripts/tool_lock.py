@@ -63,7 +63,7 @@ def holder() -> str:
         return (
             f"process {facts['pid']} on {facts['host']}, which has been making the tool environment for {seconds:.0f} s"
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return "another process, which is making the tool environment"
 
 

@@ -10,16 +10,17 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from envyard.definition import Kind
 from envyard.files import read_bytes
 from envyard.interpreter import Interpreter
+from envyard.jsonobject import json_object
 
 COMMIT_FILE = "env.json"
 INODE_FILE = "inodes.bin"
@@ -75,39 +76,39 @@ def load_environment(path: Path) -> Environment:
     """
     text = read_bytes(path / COMMIT_FILE)
     try:
-        data = json.loads(text)
-        if data["format"] != FORMAT or data["generation"] != path.name:
+        data = json_object(text)
+        if data.integer("format") != FORMAT or data.text("generation") != path.name:
             raise CommitFileInvalid(f"{path / COMMIT_FILE} is of another format or generation")
-        interpreter = data["interpreter"]
+        interpreter = data.inner("interpreter")
         return Environment(
-            generation=str(data["generation"]),
-            kind=Kind(data["kind"]),
-            key=str(data["key"]),
-            title=str(data["title"]),
+            generation=data.text("generation"),
+            kind=Kind(data.text("kind")),
+            key=_file_name(data.text("key")),
+            title=data.text("title"),
             path=path,
-            built_at=str(data["path"]),
-            fingerprint=str(data["fingerprint"]),
+            built_at=data.text("path"),
+            fingerprint=data.text("fingerprint"),
             interpreter=Interpreter(
-                executable=str(interpreter["executable"]),
-                version=str(interpreter["version"]),
-                implementation=str(interpreter["implementation"]),
-                size=int(interpreter["size"]),
-                mtime_ns=int(interpreter["mtime_ns"]),
+                executable=interpreter.text("executable"),
+                version=interpreter.text("version"),
+                implementation=interpreter.text("implementation"),
+                size=interpreter.integer("size"),
+                mtime_ns=interpreter.integer("mtime_ns"),
             ),
-            installer=str(data["installer"]),
-            site_packages=str(data["site_packages"]),
-            created=float(data["created"]),
-            inputs=_texts(data["inputs"]),
-            pins=_texts(data["pins"]),
-            packages=_texts(data["packages"]),
-            distributions=tuple(map(str, data["distributions"])),
-            files=int(data["files"]),
-            apparent_bytes=int(data["apparent_bytes"]),
-            seconds={str(phase): float(value) for phase, value in data["seconds"].items()},
-            reasons=tuple(map(str, data["reasons"])),
-            start=str(data.get("start", "")),
+            installer=data.text("installer"),
+            site_packages=_inner_folder(data.text("site_packages")),
+            created=data.moment("created"),
+            inputs=data.named_texts("inputs"),
+            pins=data.named_texts("pins"),
+            packages=data.named_texts("packages"),
+            distributions=data.texts("distributions"),
+            files=data.amount("files"),
+            apparent_bytes=data.amount("apparent_bytes"),
+            seconds=data.durations("seconds"),
+            reasons=data.texts("reasons"),
+            start=data.text("start", ""),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except ValueError as error:
         raise CommitFileInvalid(f"{path / COMMIT_FILE} cannot be read: {error}") from error
 
 
@@ -131,5 +132,16 @@ def distribution_folders(site_packages: Path) -> tuple[str, ...]:
     return tuple(sorted(name for name in os.listdir(site_packages) if name.endswith(".dist-info")))
 
 
-def _texts(value: Mapping[object, object]) -> dict[str, str]:
-    return {str(name): str(text) for name, text in value.items()}
+def _file_name(key: str) -> str:
+    """A key from a file, if files can be named by it: names become paths. Raises `ValueError`."""
+    if re.fullmatch(r"[\w-][\w.-]{0,199}", key) is None:
+        raise ValueError(f"not the key of an environment: {key!r}")
+    return key
+
+
+def _inner_folder(name: str) -> str:
+    """The relative path of a folder inside the generation. Raises `ValueError`."""
+    path = PurePath(name)
+    if path.is_absolute() or ".." in path.parts:
+        raise ValueError(f"not inside the environment: {name!r}")
+    return name

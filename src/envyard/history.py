@@ -12,26 +12,24 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 from envyard.definition import Kind
 from envyard.environment import Environment
 from envyard.errors import EnvyardError
 from envyard.files import replacing
 from envyard.health import Grade
+from envyard.jsonobject import json_object
 from envyard.locks import ExclusiveLock
 from envyard.store import Store
 
 _FOLDER = "history"
 _MOST_BYTES = 64_000  # about 250 events; an environment that is built daily remembers most of a year
 _MOST_REASONS, _LONGEST_REASON = 8, 400
-_LAST_SECOND = 1e11  # no clock of a computer says more
 
 
 class What(StrEnum):
@@ -101,7 +99,7 @@ def with_builds(events: Iterable[Event], environments: Iterable[Environment]) ->
     """The events and, where they do not tell it, that each of `environments` was built; the oldest first."""
     found = list(events)
     told = {event.generation for event in found if event.what in (What.BUILT, What.REBUILT)}
-    built = (
+    found += (
         Event(
             time=environment.created,
             what=What.BUILT,
@@ -113,7 +111,6 @@ def with_builds(events: Iterable[Event], environments: Iterable[Environment]) ->
         for environment in environments
         if environment.generation not in told
     )
-    found += filter(_is_sound, built)
     return tuple(sorted(found, key=lambda event: event.time))
 
 
@@ -167,21 +164,14 @@ def _forget_older(path: Path) -> None:
 def _event(line: bytes) -> Event | None:
     """An event, or None for a line that is none."""
     try:
-        data: dict[str, Any] = json.loads(line)
-        event = Event(
-            time=float(data["time"]),
-            what=What(data["what"]),
-            grade=Grade(data["grade"]),
-            reasons=tuple(map(str, data["reasons"])),
-            generation=str(data["generation"]),
-            seconds={str(phase): float(value) for phase, value in data["seconds"].items()},
+        data = json_object(line)
+        return Event(
+            time=data.moment("time"),
+            what=What(data.text("what")),
+            grade=Grade(data.text("grade")),
+            reasons=data.texts("reasons"),
+            generation=data.text("generation"),
+            seconds=data.durations("seconds"),
         )
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+    except ValueError:
         return None
-    return event if _is_sound(event) else None
-
-
-def _is_sound(event: Event) -> bool:
-    """Whether its times are some."""
-    durations = event.seconds.values()
-    return 0 <= event.time < _LAST_SECOND and all(math.isfinite(value) and value >= 0 for value in durations)

@@ -125,6 +125,13 @@ def _problem(path: Path, python: Path) -> str:
     return ""
 
 
+def _is_name(text: str) -> bool:
+    """Whether a path can be so: no null character, and no half of one from an escape."""
+    with contextlib.suppress(UnicodeEncodeError):
+        return b"\0" not in text.encode("utf-8", "surrogateescape")
+    return False
+
+
 def _read_metadata(path: Path) -> tuple[str, str]:
     """The model that the metadata names, and what is odd about them. Nothing in them is believed unchecked."""
     file = path / METADATA
@@ -141,6 +148,6 @@ def _read_metadata(path: Path) -> tuple[str, str]:
         return "", f"{METADATA} is of another application"
     for field in _MODEL_FIELDS:
         value = data.get(field)
-        if isinstance(value, str) and value.strip() and "\0" not in value:
+        if isinstance(value, str) and value.strip() and _is_name(value):
             return value, ""
     return "", f"{METADATA} names no model"

@@ -11,7 +11,6 @@ operating system when its process ends, however it ends.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import socket
 import time
@@ -24,6 +23,7 @@ from envyard.definition import Kind
 from envyard.environment import Environment
 from envyard.errors import EnvironmentMissing, LockTimeout
 from envyard.files import read_bytes, storage_errors, write_json
+from envyard.jsonobject import json_object
 from envyard.pointer import generation_name
 from envyard.process import Cancellation, process_alive
 from envyard.store import PROCESSES_LOCK, Store
@@ -151,17 +151,25 @@ def holder_path(store: Store, kind: Kind, key: str) -> Path:
 def read_holder(store: Store, kind: Kind, key: str) -> Holder | None:
     """Who holds, or held last, the exclusive lock of an environment."""
     try:
-        data = json.loads(read_bytes(holder_path(store, kind, key)))
+        data = json_object(read_bytes(holder_path(store, kind, key)))
+        generation = data.text("generation")
         return Holder(
-            pid=int(data["pid"]),
-            host=str(data["host"]),
-            phase=str(data["phase"]),
-            since=float(data["since"]),
-            generation=generation_name(data["generation"]) if data["generation"] else "",
-            log=str(data["log"]),
+            pid=_process_id(data.integer("pid")),
+            host=data.text("host"),
+            phase=data.text("phase"),
+            since=data.moment("since"),
+            generation=generation_name(generation) if generation else "",
+            log=data.text("log"),
         )
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError):
         return None
+
+
+def _process_id(number: int) -> int:
+    """`number`, if a system can have such a process. Raises `ValueError`."""
+    if 0 < number < 2**31:
+        return number
+    raise ValueError(f"not the number of a process: {number}")
 
 
 def write_holder(store: Store, kind: Kind, key: str, holder: Holder) -> None:

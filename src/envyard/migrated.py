@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import re
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from envyard.errors import OutsideStore, StoreUnusable
 from envyard.files import storage_errors, write_json
+from envyard.jsonobject import json_object
 from envyard.legacy import METADATA
 from envyard.longpath import remove_tree
 from envyard.store import Store
@@ -70,11 +70,11 @@ def list_put_away(store: Store) -> tuple[PutAway, ...]:
         return ()
     for name in names:
         identity, dot, _ = name.rpartition(".json")
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        with contextlib.suppress(OSError, ValueError):
             if not dot or _IDENTITY.fullmatch(identity) is None:
                 continue
-            data = json.loads((folder / name).read_bytes())
-            origin, place = Path(data["origin"]), Path(data["place"])
+            data = json_object((folder / name).read_bytes())
+            origin, place = Path(data.text("origin")), Path(data.text("place"))
             ours = place in (folder / identity, _beside(origin, identity)) and identity.startswith(f"{origin.name}-")
             if ours and origin.is_absolute() and os.path.lexists(place):
                 found.append(
@@ -82,9 +82,9 @@ def list_put_away(store: Store) -> tuple[PutAway, ...]:
                         identity=identity,
                         origin=origin,
                         place=place,
-                        model=str(data["model"]),
-                        key=str(data["key"]),
-                        moved=float(data["moved"]),
+                        model=data.text("model"),
+                        key=data.text("key"),
+                        moved=data.moment("moved"),
                     )
                 )
     return tuple(sorted(found, key=lambda one: one.moved, reverse=True))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from envyard.definition import Kind
 from envyard.files import read_bytes
+from envyard.jsonobject import json_object
 
 _GENERATION = re.compile(r"[0-9a-f]{8}")
 
@@ -32,18 +32,18 @@ class Pointer:
 def load_pointer(path: Path, kind: Kind, key: str) -> Pointer | None:
     """The pointer of an env key, None when it was never built. Raises `PointerInvalid`."""
     try:
-        data = json.loads(read_bytes(path))
+        data = json_object(read_bytes(path))
         return Pointer(
             kind=kind,
             key=key,
-            current=generation_name(data["current"]),
-            previous=tuple(map(generation_name, data["previous"])),
-            reasons=tuple(map(str, data["reasons"])),
-            updated=float(data["updated"]),
+            current=generation_name(data.text("current")),
+            previous=tuple(map(generation_name, data.texts("previous"))),
+            reasons=data.texts("reasons"),
+            updated=data.moment("updated"),
         )
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise PointerInvalid(f"{path} cannot be read: {error}") from error
 
 

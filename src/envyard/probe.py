@@ -21,6 +21,7 @@ from envyard.environment import Environment, distribution_folders
 from envyard.errors import CommandFailed, EnvyardError
 from envyard.files import write_json
 from envyard.health import Grade
+from envyard.jsonobject import json_object
 from envyard.process import Cancellation, child_environment, environment_variable, run
 from envyard.profile import Probe
 from envyard.store import Store
@@ -83,17 +84,17 @@ def probed(
 def remembered(subject: Subject, probe: Probe, *, driver: str = "") -> Verdict | None:
     """The verdict of before, if nothing that it depends on is another now."""
     try:
-        data = json.loads(subject.file.read_bytes())
-        if data["depends"] != _depends(subject, probe, driver):
+        data = json_object(subject.file.read_bytes())
+        if data.inner("depends").values != _depends(subject, probe, driver):
             return None
         verdict = Verdict(
-            grade=Grade(data["grade"]),
-            reasons=tuple(map(str, data["reasons"])),
-            evidence=tuple(map(str, data["evidence"])),
-            version=str(data["version"]),
-            checked=float(data["checked"]),
+            grade=Grade(data.text("grade")),
+            reasons=data.texts("reasons"),
+            evidence=data.texts("evidence"),
+            version=data.text("version"),
+            checked=data.moment("checked"),
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError):
         return None
     expired = not 0 <= time.time() - verdict.checked <= AGAIN_SECONDS  # also what comes from the future
     return None if expired and verdict.grade != Grade.OK else verdict

@@ -7,7 +7,6 @@ Nothing that envyard did not make is ever deleted: a real folder, or a link to s
 from __future__ import annotations
 
 import errno
-import json
 import os
 import re
 import shutil
@@ -19,6 +18,7 @@ from pathlib import Path
 from envyard.environment import COMMIT_FILE, Environment
 from envyard.errors import ForeignEnvironment
 from envyard.files import move, storage_errors
+from envyard.jsonobject import json_object
 from envyard.longpath import copy_tree
 from envyard.store import Store
 
@@ -243,7 +243,7 @@ def _is_link(path: Path) -> bool:
 def _copied_generation(folder: Path) -> str:
     """The generation of which `folder` is a complete copy, or ""."""
     try:
-        data = json.loads((folder / COMMIT_FILE).read_bytes())
-        return str(data["generation"]) if data.get("format") else ""
-    except (OSError, ValueError, KeyError, AttributeError):
+        data = json_object((folder / COMMIT_FILE).read_bytes())
+        return data.text("generation") if data.integer("format") else ""
+    except (OSError, ValueError):
         return ""

@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from envyard.errors import EnvyardError
 from envyard.files import write_json
+from envyard.jsonobject import JsonObject, json_object
 from envyard.store import Store
 
 RETRY_SECONDS = 3600.0
@@ -62,7 +61,10 @@ class Failure:
 def save_model(store: Store, record: ModelRecord) -> None:
     """Remember what a model was given; `degraded_since` of an unchanged choice stays."""
     path = _model_path(store, record.model)
-    old = _load(path)
+    try:
+        old = dict(_load(path).values)
+    except (OSError, ValueError):
+        old = {}
     new = {name: value for name, value in asdict(record).items() if name != "used"}
     with contextlib.suppress(EnvyardError, OSError):
         if old == new:
@@ -102,18 +104,18 @@ def save_failure(store: Store, failure: Failure) -> None:
 
 def load_failure(store: Store, key: str) -> Failure | None:
     """Why the environment could not be made the last time, None when it could or nobody tried."""
-    data = _load(failure_path(store, key))
     try:
+        data = _load(failure_path(store, key))
         return Failure(
             key=key,
-            since=float(data["since"]),
-            reason=str(data["reason"]),
-            hint=str(data["hint"]),
-            fingerprint=str(data["fingerprint"]),
-            driver=str(data["driver"]),
-            model=str(data["model"]),
+            since=data.moment("since"),
+            reason=data.text("reason"),
+            hint=data.text("hint"),
+            fingerprint=data.text("fingerprint"),
+            driver=data.text("driver"),
+            model=data.text("model"),
         )
-    except (KeyError, TypeError, ValueError):
+    except (OSError, ValueError):
         return None
 
 
@@ -128,18 +130,18 @@ def forget_failure(store: Store, key: str) -> None:
 
 
 def _model(path: Path) -> ModelRecord | None:
-    data = _load(path)
     try:
+        data = _load(path)
         return ModelRecord(
-            model=str(data["model"]),
-            key=str(data["key"]),
-            source=str(data["source"]),
-            degraded_since=float(data["degraded_since"]),
-            reason=str(data["reason"]),
-            legacy=str(data["legacy"]),
+            model=data.text("model"),
+            key=data.text("key"),
+            source=data.text("source"),
+            degraded_since=data.moment("degraded_since"),
+            reason=data.text("reason"),
+            legacy=data.text("legacy"),
             used=path.stat().st_mtime,
         )
-    except (OSError, TypeError, ValueError, KeyError):
+    except (OSError, ValueError):
         return None
 
 
@@ -155,9 +157,5 @@ def _files(folder: Path) -> list[Path]:
         return []
 
 
-def _load(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return data if isinstance(data, dict) else {}
+def _load(path: Path) -> JsonObject:
+    return json_object(path.read_bytes())

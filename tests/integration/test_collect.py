@@ -31,6 +31,7 @@ from envyard.health import Grade
 from envyard.locks import write_holder
 from envyard.provision import Action
 from envyard.publish import Published
+from envyard.sizes import count_links
 
 DAY = 86400.0
 
@@ -178,6 +179,16 @@ def test_freed_is_what_the_disk_gets_back_and_cached_what_only_uv_has_then(
     assert real.cached == sum(had[inode] for inode in only_cached)
     assert (real.cached > 1500 * 200) == (len(keys) == 3), "while one environment stays it has the large files"
     assert (dry.freed, dry.cached) == (real.freed, real.cached)
+
+
+def test_what_a_link_leads_to_counts_as_nothing(tmp_path: Path) -> None:
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "file").write_bytes(b"x" * 100)
+    (tmp_path / "gone").mkdir()
+    (tmp_path / "gone" / "folder").symlink_to(tmp_path / "precious")
+    (tmp_path / "gone" / "file").symlink_to(tmp_path / "precious" / "file")
+
+    assert count_links([tmp_path / "gone", tmp_path / "gone" / "folder", tmp_path / "nothing"]) == {}
 
 
 # --- prune

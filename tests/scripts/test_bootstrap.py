@@ -102,6 +102,11 @@ def empty_pointer(copy: ScriptsCopy) -> str:
     return "its records are damaged"
 
 
+def nest_pointer(copy: ScriptsCopy) -> str:
+    (copy.store / "tools.json").write_text('{"generation": ' + "[" * 100_000 + "]" * 100_000 + "}")
+    return "its records are damaged"
+
+
 def move_workspace(copy: ScriptsCopy) -> str:
     copy.root = copy.root.rename(copy.root.with_name("elsewhere ü"))
     copy.scripts = copy.root / "scripts"
@@ -137,6 +142,7 @@ def note_another_version(copy: ScriptsCopy) -> str:
         remove_commit_file,
         damage_pointer,
         empty_pointer,
+        nest_pointer,
         move_workspace,
         copy_workspace,
         note_another_version,

@@ -103,6 +103,10 @@ def _change(**changes: Any) -> Any:
         _change(distributions=7),
         _change(files="many"),
         _change(created="yesterday"),
+        _change(created=float("nan")),
+        _change(seconds={"install": float("inf")}),
+        _change(site_packages="../../elsewhere"),
+        _change(key="../elsewhere"),
         _change(fingerprint=None),
     ],
     ids=[
@@ -116,6 +120,10 @@ def _change(**changes: Any) -> Any:
         "a number for a list",
         "a text for a number",
         "a text for a time",
+        "no number for a time",
+        "an endless time",
+        "packages elsewhere",
+        "a key that is a path",
         "no fingerprint",
     ],
 )

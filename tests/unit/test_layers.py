@@ -125,6 +125,7 @@ LAYERS = {
         "fields",
         "files",
         "interrupts",
+        "jsonobject",
         "longpath",
         "output",
         "pathlimit",

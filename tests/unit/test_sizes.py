@@ -92,13 +92,3 @@ def test_the_disk_gets_back_a_file_once_its_last_link_goes(tmp_path: Path) -> No
     assert released(count_links([one]), stay={os.stat(two / "both").st_ino}) == (11, 1000)
     assert released(count_links([one, two])) == (111, 1000)
     assert released(count_links([one, two, cache])) == (1111, 0)
-
-
-def test_what_a_link_leads_to_stays(tmp_path: Path) -> None:
-    (tmp_path / "precious").mkdir()
-    (tmp_path / "precious" / "file").write_bytes(b"x" * 100)
-    (tmp_path / "gone").mkdir()
-    (tmp_path / "gone" / "folder").symlink_to(tmp_path / "precious")
-    (tmp_path / "gone" / "file").symlink_to(tmp_path / "precious" / "file")
-
-    assert count_links([tmp_path / "gone", tmp_path / "gone" / "folder", tmp_path / "nothing"]) == {}

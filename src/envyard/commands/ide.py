@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,8 @@ from envyard.integrations.jsonwish import JsonWish
 from envyard.integrations.merge import Merged, Wish, merge
 from envyard.integrations.vscode import vscode_wishes
 from envyard.integrations.xmltext import NotXml
+from envyard.integrations.xmlwish import XmlWish
+from envyard.jsonobject import JsonObject, json_object
 from envyard.project import Workspace
 
 _RECORD = "editors.json"
@@ -116,10 +117,11 @@ def in_words(error: Exception) -> str:
 
 
 def read_record(workspace: Workspace) -> dict[str, Any]:
-    """What was written, by editor."""
+    """What was written, by editor, in the shape that each of them writes."""
     path = workspace.store / _RECORD
     try:
-        data = json.loads(path.read_bytes())
+        data = json_object(path.read_bytes())
+        _check_record(data)
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
@@ -127,7 +129,22 @@ def read_record(workspace: Workspace) -> dict[str, Any]:
             f"`{path}`, the record of what envyard wrote for editors, cannot be read: {error}",
             hint="remove it: values that differ from what envyard would write then count as yours",
         ) from error
-    return data if isinstance(data, dict) else {}
+    return dict(data.values)
+
+
+def _check_record(data: JsonObject) -> None:
+    """Raise `ValueError` for a record that no editor's command wrote."""
+    readers: dict[str, Read] = {"vscode": JsonWish.read, "pycharm": XmlWish.read}
+    for editor, read in readers.items():
+        for wishes in data.inner(editor, {}).inner_ones().values():
+            for one in wishes.inner_ones().values():
+                read(one.values)
+    sdks = data.inner("pycharm-sdks", {})
+    for name in sdks.named_texts("names", {}).values():
+        name.encode()  # it is written into files again
+    tables = sdks.inner("tables", {})
+    for table in tables.values:
+        tables.named_texts(table)
 
 
 def write_record(workspace: Workspace, record: Mapping[str, Any], changes: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from envyard.integrations import jsonc
+from envyard.jsonobject import JsonObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +25,12 @@ class JsonWish:
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> JsonWish:
-        """The wish of a record."""
-        return cls(path=tuple(data["path"]), value=data["value"], element=data["element"], named_by=data["named_by"])
+        """The wish of a record. Raises `ValueError`."""
+        known = JsonObject(data)
+        path = known.texts("path")
+        if not path or "value" not in data:
+            raise ValueError("an entry of it has no place or no value")
+        return cls(path=path, value=data["value"], element=known.flag("element"), named_by=known.text("named_by"))
 
     @property
     def slot(self) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from envyard.integrations import xmltext
 from envyard.integrations.xmltext import Element, Node, NotXml
+from envyard.jsonobject import JsonObject
 
 Where = Mapping[str, tuple[str, ...]]
 
@@ -56,9 +57,11 @@ class XmlWish:
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> XmlWish:
-        """The wish of a record."""
-        path = [Step(tag=tag, where={name: tuple(some) for name, some in where.items()}) for tag, where in data["path"]]
-        return cls(path=tuple(path), value=data["value"])
+        """The wish of a record. Raises `ValueError`."""
+        path = data.get("path")
+        if not isinstance(path, list) or not path:
+            raise ValueError("an entry of it has no place")
+        return cls(path=tuple(map(_step, path)), value=JsonObject(data).named_texts("value"))
 
     @property
     def slot(self) -> str:
@@ -125,6 +128,17 @@ class XmlWish:
                 break
             nodes.append(found)
         return nodes
+
+
+def _step(data: object) -> Step:
+    """One step of a record. Raises `ValueError`."""
+    match data:
+        case [str(tag), dict(where)]:
+            known = JsonObject(where)
+            found = {name: known.texts(name) for name in where}
+            if all(found.values()):
+                return Step(tag=tag, where=found)
+    raise ValueError("a step to an entry of it is none")
 
 
 def xml_wishes(top: Wanted, *, declared: bool = True) -> tuple[XmlWish, ...]:
