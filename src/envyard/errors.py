@@ -152,6 +152,10 @@ class ForeignEnvironment(EnvyardError):
     """A real folder that envyard did not make stands where the link should be."""
 
 
+class OutputUnwritable(EnvyardError):
+    """What a command has to say cannot be written, such as into a file on a full disk."""
+
+
 class StoreUnusable(EnvyardError):
     """The store cannot be written: read-only, full, or not a folder."""
 

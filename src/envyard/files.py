@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from envyard.errors import EnvironmentInUse, FileUnusable, StoreUnusable
+from envyard.wording import shown
 
 Result = TypeVar("Result")
 TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}")  # what `replacing` makes
@@ -108,6 +109,15 @@ def file_unusable(key: str, error: OSError | UnicodeDecodeError) -> FileUnusable
         place = f": {os.fsdecode(error.filename)}" if error.filename else ""
     hint = "look at that file or folder and its permissions, then run the same command again"
     return FileUnusable(f"`{key}` stopped at a file or folder{place}: {said}", hint=hint)
+
+
+def path_unwritable(error: UnicodeEncodeError) -> FileUnusable:
+    """What the locale, which Python asks how the names of files are written, has no letters for."""
+    letters = shown(error.object[error.start : error.end])
+    return FileUnusable(
+        f"a path has the letters {letters}, which the locale of this shell cannot write ({error.encoding})",
+        hint="set the variable PYTHONUTF8=1, or choose a locale with UTF-8, and run the same command again",
+    )
 
 
 def move(source: Path, target: Path) -> None:

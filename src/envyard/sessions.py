@@ -24,7 +24,7 @@ import nox
 import nox.command
 
 from envyard.errors import Cancelled, EnvironmentMissing, EnvyardError
-from envyard.files import file_unusable
+from envyard.files import file_unusable, path_unwritable
 from envyard.interrupts import STOP_SIGNALS
 from envyard.process import environment_variable
 from envyard.project import Project, Workspace
@@ -52,9 +52,10 @@ def register_sessions(folder: Path) -> None:
     """
     try:
         workspace = load_workspace(folder)
-    except EnvyardError as error:
+    except (EnvyardError, UnicodeEncodeError) as problem:
         from envyard.report import complain, render_error  # only mistakes need it
 
+        error = path_unwritable(problem) if isinstance(problem, UnicodeEncodeError) else problem
         complain(render_error(error))
         sys.exit(error.exit_code)
     for project in workspace.projects:

@@ -228,6 +228,7 @@ def test_an_environment_is_shown_checked_rolled_back_and_removed(door: Door, kit
         pytest.param("envs.setup-all --tag nope", "no tag `nope`", id="unknown tag"),
         pytest.param("envs.setup-all --tag model", "`model` is a project, and no tag", id="a project for a tag"),
         pytest.param("envs.setup-all --only Core", "`Core` is a tag: that of model", id="a tag for a project"),
+        pytest.param("envs.lock model", "`model` has no `lockfile` in workspace.toml", id="nothing to lock"),
         pytest.param("envs.run model python", "envs.run model -- python`", id="no dashes"),
         pytest.param("projects.add", " projects.add tools/x`", id="no folder"),
         pytest.param("envs.setup", "`envs.setup` needs the name of an environment", id="no name"),
@@ -251,6 +252,53 @@ def test_a_mistake_ends_with_2_and_says_what_to_type(
     assert said in done.stderr
     assert "\nhint: " in done.stderr
     assert not kit.store.exists()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is full")
+@pytest.mark.parametrize(
+    "words", ["envs.list", "envs.list --json", "envs.setup model", "shell.hook bash", "envs.doctor model"]
+)
+def test_output_that_cannot_be_written_is_told_and_no_bug(kit: WorkspaceKit, words: str) -> None:
+    done = _in_shell(kit, f"{words} >/dev/full")
+    assert done.returncode == 1
+    assert "error: the output cannot be written: no space left on device\n" in done.stderr
+    assert "bug" not in done.stderr
+    assert "ignored" not in done.stderr
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-", "2>/dev/full"])
+def test_work_is_done_although_a_stream_is_closed(kit: WorkspaceKit, closed: str) -> None:
+    """As for a service, or the child of a program that closes everything."""
+    done = _in_shell(kit, f"envs.setup model {closed}")
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert audit_environment(kit.venv("model")) == []
+    assert _in_shell(kit, f"envs.list {closed}").returncode == 0
+    assert _in_shell(kit, f"--help {closed}").returncode == 0
+    assert _in_shell(kit, f"envs.run model {closed} -- python -c 'import demo'").returncode == 0
+
+
+def _in_shell(kit: WorkspaceKit, words: str) -> Completed:
+    return subprocess.run(
+        f"exec '{sys.executable}' -m envyard {words}",
+        shell=True,
+        cwd=kit.root,
+        env=kit.env | {"PYTHONPATH": str(SOURCE)},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+    )
+
+
+@pytest.mark.parametrize("words", [["envs.list"], ["envs.setup", "model"]], ids=["list", "setup"])
+def test_a_locale_that_cannot_write_a_path_is_told(door: Door, workspace_kit: MakeWorkspace, words: list[str]) -> None:
+    kit = workspace_kit({"model": ProjectPlan(path="Größe", locked=False)})
+    kit.env |= {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = door(kit, *words)
+    assert done.returncode == 1
+    assert "which the locale of this shell cannot write (ascii)" in done.stderr
+    assert "set the variable PYTHONUTF8=1" in done.stderr
 
 
 def test_a_folder_without_workspace_is_told(tmp_path: Path, kit: WorkspaceKit) -> None:

@@ -159,6 +159,13 @@ def test_mistakes_in_the_workspace_file_are_listed_all_at_once(nox_in: MakeNox, 
     assert "projects.beta.tags" in done.stderr
 
 
+def test_a_locale_that_cannot_write_a_path_is_told(nox_in: MakeNox) -> None:
+    nox = nox_in({"alpha": plan(path="Größe")})
+    done = nox("-l", env={"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"})
+    assert done.returncode == 1
+    assert "which the locale of this shell cannot write (ascii)" in done.stderr
+
+
 def test_nox_that_cannot_import_envyard_says_what_to_do(nox_in: MakeNox, tmp_path: Path) -> None:
     nox = nox_in({"alpha": plan()})
     broken = tmp_path / "broken"

@@ -6,18 +6,27 @@ Data goes to stdout, messages and progress to stderr.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TextIO
 
-from envyard.errors import EnvyardError
+from envyard.errors import EnvyardError, OutputUnwritable
 from envyard.report.text import Style, fold, hanging, width_of
 
 
 def write(text: str) -> None:
-    """Data: to stdout."""
-    _put(sys.stdout, text)
+    """Data: to stdout. Raises `OutputUnwritable`."""
+    with _output_errors():
+        _put(sys.stdout, text)
+
+
+def flush() -> None:
+    """Bring data on its way. Raises `OutputUnwritable`."""
+    with _output_errors():
+        sys.stdout.flush()
 
 
 def tell(text: str) -> None:
@@ -26,10 +35,51 @@ def tell(text: str) -> None:
 
 
 def complain(text: str) -> None:
-    """A message, with its commands as they are to be typed: to stderr, behind all that stdout has got so far."""
-    sys.stdout.flush()
-    _put(sys.stderr, as_typed(text))
-    sys.stderr.flush()
+    """A message, with its commands as they are to be typed: to stderr, behind all that stdout has got so far.
+
+    Where nobody can hear it, the work goes on. Raises `OutputUnwritable`, for stdout.
+    """
+    try:
+        flush()
+    finally:
+        try:
+            _put(sys.stderr, as_typed(text))
+            sys.stderr.flush()
+        except OSError:
+            silence(sys.stderr)
+
+
+def silence(stream: TextIO) -> None:
+    """Drop what is still to be written to `stream`, which nobody can read any more."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
+
+
+def open_closed_streams() -> None:
+    """Give a process that was started without stdin, stdout or stderr (`>&-`, a service) what reads or drops nothing.
+
+    Python has None for them then; and the next file that is opened, be it a lock, would get what children write to 1.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(descriptor, True)
+            setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8"))
+
+
+@contextlib.contextmanager
+def _output_errors() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        silence(sys.stdout)
+        raise OutputUnwritable(
+            f"the output cannot be written: {(error.strerror or str(error)).lower()}",
+            hint="write it to another place; what the command was to do besides may be done already",
+        ) from error
 
 
 def _put(stream: TextIO, text: str) -> None:

@@ -124,7 +124,14 @@ def lock(
     from envyard.tasks.work import write_lockfiles
 
     workspace = workspace_here()
-    return write_lockfiles(workspace, select_projects(workspace, names), upgrade=upgrade, rehash=rehash, json=json)
+    projects = select_projects(workspace, names)
+    for project in projects if names else ():
+        if project.lockfile is None:
+            raise UsageError(
+                f"`{project.key}` has no `lockfile` in workspace.toml",
+                hint=f'add for example `lockfile = "requirements/{project.key}.txt"` to its table',
+            )
+    return write_lockfiles(workspace, projects, upgrade=upgrade, rehash=rehash, json=json)
 
 
 COMMANDS = (setup_all, setup, update_all, lock)

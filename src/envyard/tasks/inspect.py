@@ -13,7 +13,7 @@ from invoke.context import Context
 
 from envyard.errors import UsageError
 from envyard.process import Cancellation
-from envyard.report import tell, write
+from envyard.report import flush, tell, write
 from envyard.report.text import Style, width_of
 from envyard.tasks.task import command, workspace_here
 from envyard.tasks.values import one_project
@@ -181,7 +181,7 @@ def run(context: Context, names: Sequence[str] = ()) -> int:
     if not arguments:
         hint = f"write it after two dashes: `invoke envs.run {project.key} -- python`"
         raise UsageError("`envs.run` needs a command", hint=hint)
-    sys.stdout.flush()
+    flush()
     return run_in(workspace, project, arguments)
 
 

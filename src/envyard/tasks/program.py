@@ -12,7 +12,7 @@ from invoke.program import Program
 
 from envyard import __version__
 from envyard.errors import ExitCode
-from envyard.report import complain, started_as, write
+from envyard.report import complain, open_closed_streams, started_as, write
 from envyard.tasks import namespace
 from envyard.tasks.usage import usage_words
 from envyard.wording import closest
@@ -31,6 +31,7 @@ _COLUMNS = 80
 
 def run() -> None:
     """Run the command line of this process and end it with an `errors.ExitCode`."""
+    open_closed_streams()
     started_as("envyard")
     program = EnvyardProgram(
         name="envyard", binary="envyard", binary_names=["envyard"], namespace=namespace, version=__version__

@@ -22,10 +22,11 @@ from invoke.exceptions import Exit
 from invoke.parser.argument import Argument
 from invoke.tasks import Task
 
-from envyard.errors import Cancelled, EnvyardError, ExitCode, UsageError
+from envyard.errors import Cancelled, EnvyardError, ExitCode, OutputUnwritable, UsageError
+from envyard.files import path_unwritable
 from envyard.interrupts import STOP_SIGNALS
 from envyard.project import Workspace
-from envyard.report import complain, render_error
+from envyard.report import complain, flush, open_closed_streams, render_error, silence
 from envyard.tasks.names import Names, Option
 from envyard.workspace import find_workspace, load_workspace
 
@@ -145,24 +146,38 @@ def _without_empty(arguments: dict[str, Any]) -> dict[str, Any]:
 def _run(body: Callable[[], int]) -> int:
     # Invoke turned the writing of byte code off; without it everything imported from here on is compiled every time.
     sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
+    open_closed_streams()
+    try:
+        return _outcome(body)
+    except OutputUnwritable as error:  # also when an error was told, which comes behind the output
+        complain(render_error(error))
+        return error.exit_code
+    except BrokenPipeError:  # the reader of our output, such as `head`, has enough
+        silence(sys.stdout)
+        return ExitCode.FAILED
+
+
+def _outcome(body: Callable[[], int]) -> int:
     try:
         with _interruptible():
             code = body()
-            sys.stdout.flush()
+            flush()
             return code
     except (KeyboardInterrupt, Cancelled) as error:
         stopped = error if isinstance(error, Cancelled) else Cancelled()
         complain(f"\n{stopped.message}")
         return ExitCode.INTERRUPTED
+    except OutputUnwritable:
+        raise
     except EnvyardError as error:
         complain(render_error(error))
         return error.exit_code
-    except BrokenPipeError:  # the reader of our output, such as `head`, has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.FAILED
-    except Exit:
+    except (BrokenPipeError, Exit):
         raise
     except Exception as error:  # noqa: BLE001 - a bug; the traceback goes to a file
+        if isinstance(error, UnicodeEncodeError) and error.encoding != "utf-8":
+            complain(render_error(path_unwritable(error)))
+            return ExitCode.FAILED
         from envyard.tasks.bugs import bug_report
 
         complain(render_error(bug_report(error)))
