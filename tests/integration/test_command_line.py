@@ -256,7 +256,7 @@ def test_a_mistake_ends_with_2_and_says_what_to_type(
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is full")
 @pytest.mark.parametrize(
-    "words", ["envs.list", "envs.list --json", "envs.setup model", "shell.hook bash", "envs.doctor model"]
+    "words", ["envs.list", "envs.list --json", "envs.setup model", "shell.hook bash", "--help", "--version"]
 )
 def test_output_that_cannot_be_written_is_told_and_no_bug(kit: WorkspaceKit, words: str) -> None:
     done = _in_shell(kit, f"{words} >/dev/full")

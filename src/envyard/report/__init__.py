@@ -13,19 +13,19 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
-from envyard.errors import EnvyardError, OutputUnwritable
+from envyard.errors import EnvyardError, ExitCode, OutputUnwritable
 from envyard.report.text import Style, fold, hanging, width_of
 
 
 def write(text: str) -> None:
     """Data: to stdout. Raises `OutputUnwritable`."""
-    with _output_errors():
+    with output_errors():
         _put(sys.stdout, text)
 
 
 def flush() -> None:
     """Bring data on its way. Raises `OutputUnwritable`."""
-    with _output_errors():
+    with output_errors():
         sys.stdout.flush()
 
 
@@ -68,8 +68,21 @@ def open_closed_streams() -> None:
             setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8"))
 
 
+def told(body: Callable[[], int]) -> int:
+    """The exit code of `body`, or that of output which cannot be written or has no reader any more."""
+    try:
+        return body()
+    except OutputUnwritable as error:
+        complain(render_error(error))
+        return error.exit_code
+    except BrokenPipeError:  # such as `head`, which has enough
+        silence(sys.stdout)
+        return ExitCode.FAILED
+
+
 @contextlib.contextmanager
-def _output_errors() -> Iterator[None]:
+def output_errors() -> Iterator[None]:
+    """What is written to stdout inside fails with `OutputUnwritable`, or with Python's own `BrokenPipeError`."""
     try:
         yield
     except BrokenPipeError:

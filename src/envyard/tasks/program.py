@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -12,7 +13,7 @@ from invoke.program import Program
 
 from envyard import __version__
 from envyard.errors import ExitCode
-from envyard.report import complain, open_closed_streams, started_as, write
+from envyard.report import complain, open_closed_streams, output_errors, started_as, told, write
 from envyard.tasks import namespace
 from envyard.tasks.usage import usage_words
 from envyard.wording import closest
@@ -36,7 +37,16 @@ def run() -> None:
     program = EnvyardProgram(
         name="envyard", binary="envyard", binary_names=["envyard"], namespace=namespace, version=__version__
     )
-    program.run()
+
+    def whole() -> int:
+        with output_errors():  # of what Invoke prints: the version, the tasks
+            try:
+                program.run()
+            finally:
+                sys.stdout.flush()
+        return ExitCode.DONE
+
+    sys.exit(told(whole))
 
 
 class EnvyardProgram(Program):

@@ -26,7 +26,7 @@ from envyard.errors import Cancelled, EnvyardError, ExitCode, OutputUnwritable, 
 from envyard.files import path_unwritable
 from envyard.interrupts import STOP_SIGNALS
 from envyard.project import Workspace
-from envyard.report import complain, flush, open_closed_streams, render_error, silence
+from envyard.report import complain, flush, open_closed_streams, render_error, told
 from envyard.tasks.names import Names, Option
 from envyard.workspace import find_workspace, load_workspace
 
@@ -147,14 +147,7 @@ def _run(body: Callable[[], int]) -> int:
     # Invoke turned the writing of byte code off; without it everything imported from here on is compiled every time.
     sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
     open_closed_streams()
-    try:
-        return _outcome(body)
-    except OutputUnwritable as error:  # also when an error was told, which comes behind the output
-        complain(render_error(error))
-        return error.exit_code
-    except BrokenPipeError:  # the reader of our output, such as `head`, has enough
-        silence(sys.stdout)
-        return ExitCode.FAILED
+    return told(lambda: _outcome(body))
 
 
 def _outcome(body: Callable[[], int]) -> int:
@@ -167,13 +160,11 @@ def _outcome(body: Callable[[], int]) -> int:
         stopped = error if isinstance(error, Cancelled) else Cancelled()
         complain(f"\n{stopped.message}")
         return ExitCode.INTERRUPTED
-    except OutputUnwritable:
+    except (Exit, OutputUnwritable, BrokenPipeError):
         raise
     except EnvyardError as error:
         complain(render_error(error))
         return error.exit_code
-    except (BrokenPipeError, Exit):
-        raise
     except Exception as error:  # noqa: BLE001 - a bug; the traceback goes to a file
         if isinstance(error, UnicodeEncodeError) and error.encoding != "utf-8":
             complain(render_error(path_unwritable(error)))
