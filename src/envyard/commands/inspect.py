@@ -66,7 +66,7 @@ def list_environments(workspace: Workspace, projects: Sequence[Project]) -> tupl
 def show_environment(workspace: Workspace, project: Project) -> EnvironmentDetails:
     """Everything about the environment of one project."""
     store = Store(workspace.store)
-    (row,) = (row for row in list_environments(workspace, workspace.projects) if row.key == project.key)
+    (row,) = list_environments(workspace, [project])
     environment = store.current(Kind.PROJECT, project.key)
     pointer = store.pointer(Kind.PROJECT, project.key) if environment is not None else None
     previous = [store.load(name) for name in (pointer.previous if pointer else ())]

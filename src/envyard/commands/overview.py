@@ -160,22 +160,8 @@ def _project(
         findings.append(check_link(store, definition, project.link, environment))
     history = _history(store, Kind.PROJECT, project.key, committed)
     newest = _newest(history, row.grade, environment, f"invoke envs.doctor {project.key} --fix")
-    return EnvironmentReport(
-        key=project.key,
-        kind=str(Kind.PROJECT),
-        title=project.title,
-        path=project.link,
-        grade=row.grade,
-        reasons=row.reasons,
-        problems=(*(one for one in findings if not one.ok), *newest),
-        environment=environment,
-        python_version=row.python_version,
-        apparent_bytes=row.apparent_bytes,
-        unique_bytes=row.unique_bytes,
-        created=row.created,
-        last_used=row.last_used,
-        history=history,
-    )
+    problems = (*(one for one in findings if not one.ok), *newest)
+    return replace(_of_row(row, project.title), problems=problems, environment=environment, history=history)
 
 
 def _forgotten(
@@ -228,10 +214,15 @@ def _old(row: ModelEnvironmentRow, finding: Finding) -> EnvironmentReport:
 
 
 def _of_models(row: ModelEnvironmentRow) -> EnvironmentReport:
+    return replace(_of_row(row, row.title), models=row.models, degraded_since=row.degraded_since)
+
+
+def _of_row(row: EnvironmentRow | ModelEnvironmentRow, title: str) -> EnvironmentReport:
+    """What `envs.list` says of an environment, too."""
     return EnvironmentReport(
         key=row.key,
-        kind=row.kind,
-        title=row.title,
+        kind=str(row.kind),
+        title=title,
         path=row.path,
         grade=row.grade,
         reasons=row.reasons,
@@ -240,8 +231,6 @@ def _of_models(row: ModelEnvironmentRow) -> EnvironmentReport:
         unique_bytes=row.unique_bytes,
         created=row.created,
         last_used=row.last_used,
-        models=row.models,
-        degraded_since=row.degraded_since,
     )
 
 

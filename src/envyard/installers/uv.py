@@ -23,6 +23,7 @@ from envyard.process import Completed, child_environment, run
 from envyard.requirements import load_text, parse_lockfile, sources
 from envyard.wheelfile import WheelFile, located
 
+_START_SECONDS = 20.0  # in which it says its version
 _NOT_CACHED = re.compile(
     r"network (?:was|connectivity is) disabled|not found in the cache|No solution found when resolving", re.IGNORECASE
 )
@@ -65,7 +66,7 @@ class Uv:
         try:
             return version("uv")
         except ModuleNotFoundError:
-            output = run([self.program, "--version"]).stdout.split()
+            output = run([self.program, "--version"], timeout=_START_SECONDS).stdout.split()
             return output[1] if len(output) > 1 else "unknown"
 
     def describe(self) -> str:
