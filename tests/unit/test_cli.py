@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import types
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -241,8 +242,12 @@ def test_a_bug_outside_of_any_workspace_is_told_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert run(failing(RuntimeError("lost")), "fail") == ExitCode.BUG
-    assert "bug of envyard: RuntimeError: lost" in capsys.readouterr().err
+    (log,) = tmp_path.iterdir()
+    err = capsys.readouterr().err
+    assert "bug of envyard: RuntimeError: lost" in err
+    assert str(log) in err
 
 
 def test_the_handlers_of_signals_are_as_before_when_a_task_is_done() -> None:
