@@ -238,3 +238,55 @@ def test_many_files_are_a_short_reason(workspace: Workspace) -> None:
 def test_a_project_that_is_the_whole_workspace_is_affected_by_everything(tmp_path: Path) -> None:
     write(tmp_path / "workspace.toml", '[projects.all-of-it]\npath = "."\ntitle = "All"\n')
     assert list(affected_projects(load_workspace(tmp_path), ["README.md"])) == ["all-of-it"]
+
+
+# --- a workspace that is not the top of its repository
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        pytest.param("../README.md", {}, id="nobody's file"),
+        pytest.param("../projects/Model/x.py", {}, id="a folder of the same name beside it"),
+        pytest.param("../other/conftest.py", {}, id="settings of somebody else"),
+        pytest.param(
+            "../../pytest.ini",
+            dict.fromkeys(("model", "sources", "backend", "client"), "settings of tests: ../../pytest.ini"),
+            id="settings of pytest above",
+        ),
+        pytest.param(
+            "../.github/workflows/ci.yml",
+            dict.fromkeys(
+                ("model", "sources", "backend", "client"),
+                "the suite's own configuration: ../.github/workflows/ci.yml",
+            ),
+            id="the workflow",
+        ),
+    ],
+)
+def test_files_outside_of_the_workspace_count_where_they_are_read(
+    workspace: Workspace, changed: str, expected: dict[str, str]
+) -> None:
+    assert {key: why[0] for key, why in affected_projects(workspace, [changed]).items()} == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "changed", "why"),
+    [
+        ("-r ../../common.txt", "../common.txt", "requirements: ../common.txt"),
+        ("-e ../../libs/common", "../libs/common/x.py", "installs: ../libs/common/x.py"),
+    ],
+)
+def test_requirements_outside_of_the_workspace_count(workspace: Workspace, line: str, changed: str, why: str) -> None:
+    write(workspace.root / "requirements/sources.in", f"{line}\n")
+    assert affected_projects(workspace, [changed]) == {"sources": (why,)}
+
+
+def test_an_install_of_all_that_holds_the_workspace_makes_nothing_its_own(workspace: Workspace) -> None:
+    write(workspace.root / "requirements/sources.in", "-e ../..\n")
+    assert affected_projects(workspace, ["../x.py", "x.py"]) == {}
+
+
+def test_a_project_that_is_the_whole_workspace_is_not_the_repository_around_it(tmp_path: Path) -> None:
+    write(tmp_path / "workspace.toml", '[projects.all-of-it]\npath = "."\ntitle = "All"\n')
+    assert affected_projects(load_workspace(tmp_path), ["../README.md"]) == {}

@@ -84,12 +84,13 @@ def test_what_others_did_meanwhile_does_not_count(repository: Path) -> None:
     assert changed_files(repository, "main") == ("mine",)
 
 
-def test_a_workspace_below_the_top_of_a_repository_sees_its_own_files(repository: Path) -> None:
+def test_a_workspace_below_the_top_of_a_repository_sees_all_of_it(repository: Path) -> None:
     first = git(repository, "rev-parse", "HEAD")
     commit(repository, {"outside": "1", "below/inside": "1"})
     (repository / "below/new").write_text("1", encoding="utf-8")
     (repository / "new").write_text("1", encoding="utf-8")
-    assert changed_files(repository / "below", first) == ("inside", "new")
+    git(repository, "config", "diff.relative", "true")
+    assert changed_files(repository / "below", first) == ("../new", "../outside", "inside", "new")
 
 
 def test_nothing_changed_is_nothing(repository: Path) -> None:

@@ -17,12 +17,12 @@ from envyard.project import Project, Workspace
 from envyard.requirements import local_paths, requirement_files
 from envyard.runner_files import scripts_folder
 
+_WORKFLOWS = (".github/workflows/ci.yml", ".gitlab-ci.yml")
 SUITE_FILES = (
     "workspace.toml",
     "noxfile.py",
     "tasks.py",
-    ".github/workflows/ci.yml",
-    ".gitlab-ci.yml",
+    *_WORKFLOWS,
     "requirements/tools.in",
     "requirements/tools.txt",
     *(f"scripts/{name}.py" for name in ("bootstrap", "tool_build", "tool_environment", "tool_lock")),
@@ -32,16 +32,20 @@ SUITE_FILES = (
 
 # Files that pytest and other tools read for all tests below them.
 _TEST_SETTINGS = {"conftest.py", "pytest.ini", ".pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg"}
+_ABOVE = re.compile(r"(?:\.\./)+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SHOWN = 3  # names of files in one reason
 
 
 def affected_projects(workspace: Workspace, changed: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Key -> reasons of each affected project. `changed` are paths relative to the workspace, with `/`."""
+    """Key -> reasons of each affected project.
+
+    `changed` are paths relative to the workspace, with `/`; those that are not in it begin with `../`.
+    """
     changed = _without_environments(workspace, changed)
     folder = scripts_folder(workspace.root) or "scripts"
     files = {re.sub("^scripts/", f"{folder}/", name) for name in SUITE_FILES}
-    suite = [name for name in changed if name in files or _is_own_source(workspace, name)]
+    suite = [name for name in changed if name in files or _is_workflow_above(name) or _is_own_source(workspace, name)]
     if suite:
         reason = f"the suite's own configuration: {_some(suite)}"
         return {project.key: (reason,) for project in workspace.projects}
@@ -73,7 +77,7 @@ def _reasons(workspace: Workspace, project: Project, changed: Sequence[str]) -> 
     """Why the project itself is affected, not counting those it depends on."""
     root = workspace.root
     folder = _relative(project.path, root)
-    own = [name for name in changed if folder == "." or name.startswith(f"{folder}/") or name == folder]
+    own = [name for name in changed if _is_in(name, [folder])]
     if own:
         yield f"own files: {_some(own)}"
     installs = _installed_places(workspace, project)
@@ -121,11 +125,15 @@ def _installed_places(workspace: Workspace, project: Project) -> tuple[str, ...]
     projects = {_relative(other.path, workspace.root) for other in workspace.projects}
     places = {_relative(place, workspace.root) for place in _local_installs(workspace, project)} - projects
     outer = {".", folder, *(parent.as_posix() for parent in PurePosixPath(folder).parents)}
-    return tuple(place for place in places - outer if not place.startswith("../"))
+    return tuple(place for place in places - outer if not _is_above(f"{place}/"))
 
 
 def _is_in(name: str, places: Sequence[str]) -> bool:
-    return any(name == place or name.startswith(f"{place}/") for place in places)
+    """Whether a file is one of `places` or in one of them."""
+    return any(
+        not name.startswith("../") if place == "." else name == place or name.startswith(f"{place}/")
+        for place in places
+    )
 
 
 def _local_installs(workspace: Workspace, project: Project) -> Iterator[Path]:
@@ -177,7 +185,18 @@ def _is_own_source(workspace: Workspace, name: str) -> bool:
 
 def _is_setting_above(name: str, folder: str) -> bool:
     parent, _, base = name.rpartition("/")
-    return base in _TEST_SETTINGS and (not parent or folder.startswith(f"{parent}/"))
+    return base in _TEST_SETTINGS and (not parent or _is_above(f"{parent}/") or folder.startswith(f"{parent}/"))
+
+
+def _is_workflow_above(name: str) -> bool:
+    """Where the workspace is not the top of its repository, CI systems read these there only."""
+    above = _ABOVE.match(name)
+    return above is not None and name[above.end() :] in _WORKFLOWS
+
+
+def _is_above(folder: str) -> bool:
+    """Whether `folder`, with a slash at its end, holds the workspace."""
+    return _ABOVE.fullmatch(folder) is not None
 
 
 def _relative(path: Path, root: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import shutil
 from pathlib import Path
 
@@ -23,10 +24,11 @@ def is_no_commit(revision: str) -> bool:
 
 
 def changed_files(folder: Path, since: str) -> tuple[str, ...]:
-    """The files below `folder` that differ from where its branch left `since`: relative to it, with `/`, sorted.
+    """The files of a repository that differ from where its branch left `since`, sorted.
 
-    Committed, staged, unstaged and new files that git does not ignore; of a renamed one both names. Raises
-    `HistoryUnknown`, and `UsageError` for a revision that cannot be one.
+    They are relative to `folder`, with `/`; those that are not below it begin with `../`. Committed, staged, unstaged
+    and new files that git does not ignore; of a renamed one both names. Raises `HistoryUnknown`, and `UsageError` for a
+    revision that cannot be one.
     """
     if not since.strip() or "\0" in since:
         raise UsageError(
@@ -35,10 +37,11 @@ def changed_files(folder: Path, since: str) -> tuple[str, ...]:
     _refuse_no_repository(folder)
     commit = _commit(folder, since)
     base = _common_ancestor(folder, since, commit)
-    options = ("--name-only", "--no-renames", "--no-ext-diff", "--ignore-submodules=none", "--relative", "-z")
+    options = ("--name-only", "--no-renames", "--no-ext-diff", "--ignore-submodules=none", "--no-relative", "-z")
     tracked = _lines(folder, "diff", *options, base, "--")
-    new = _lines(folder, "ls-files", "--others", "--exclude-standard", "-z")
-    return tuple(sorted({*tracked, *new}))
+    new = _lines(folder, "ls-files", "--others", "--exclude-standard", "--full-name", "-z", "--", ":/")
+    here = _git(folder, "rev-parse", "--show-prefix").stdout.removesuffix("\n") or "."
+    return tuple(sorted(posixpath.relpath(name, here) for name in {*tracked, *new}))
 
 
 def _refuse_no_repository(folder: Path) -> None:
