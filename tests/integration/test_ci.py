@@ -134,6 +134,16 @@ def test_what_makes_no_sense_is_a_usage_error(kit: WorkspaceKit, words: str, mes
 # --- ci.workflow
 
 
+def test_a_workflow_that_no_system_would_read_is_told(kit: WorkspaceKit) -> None:
+    words = ["ci.workflow", "--provider", "github"]
+    assert kit.run(*words, check=True).stderr == ""
+    top = kit.root.parent
+    (kit.root / ".git").rename(top / ".git")
+    told = f"warning: GitHub reads it only at the top of the repository, `{top}`\n"
+    assert kit.run(*words, check=True).stderr == told
+    assert kit.run(*words, "--check", check=True).stderr == told
+
+
 @pytest.mark.parametrize(("provider", "name"), [("github", ".github/workflows/ci.yml"), ("gitlab", ".gitlab-ci.yml")])
 def test_the_workflow_is_written_checked_and_left_alone(kit: WorkspaceKit, provider: str, name: str) -> None:
     words = ["ci.workflow", "--provider", provider]

@@ -263,7 +263,7 @@ def profile(kit: WorkspaceKit, accelerator: str, requirements: list[str], more: 
     file.parent.mkdir(exist_ok=True)
     file.write_text(
         f'[serves]\nbackend = "transformers"\naccelerator = "{accelerator}"\n\n'
-        f'[python]\nrequires = ">=3.10,<3.13"\n\n[packages]\nrequirements = {json.dumps(requirements)}\n{more}',
+        f'[python]\nrequires = ">=3.10,<3.15"\n\n[packages]\nrequirements = {json.dumps(requirements)}\n{more}',
         encoding="utf-8",
     )
     return key

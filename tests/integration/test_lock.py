@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,12 +25,13 @@ from envyard.provision import Action
 from envyard.requirements import inputs_digest, lockfile_is_stale, parse_lockfile, recorded_inputs
 
 EVERY_PLATFORM = ("linux-x86_64", "linux-aarch64", "macos-arm64", "macos-x86_64", "windows-x86_64")
+_CPYTHON = "cp{0}{1}-cp{0}{1}".format(*sys.version_info)
 WHEEL_TAGS = {
-    "linux-x86_64": "cp311-cp311-manylinux_2_17_x86_64",
-    "linux-aarch64": "cp311-cp311-manylinux_2_17_aarch64",
-    "macos-arm64": "cp311-cp311-macosx_11_0_arm64",
-    "macos-x86_64": "cp311-cp311-macosx_10_9_x86_64",
-    "windows-x86_64": "cp311-cp311-win_amd64",
+    "linux-x86_64": f"{_CPYTHON}-manylinux_2_17_x86_64",
+    "linux-aarch64": f"{_CPYTHON}-manylinux_2_17_aarch64",
+    "macos-arm64": f"{_CPYTHON}-macosx_11_0_arm64",
+    "macos-x86_64": f"{_CPYTHON}-macosx_10_9_x86_64",
+    "windows-x86_64": f"{_CPYTHON}-win_amd64",
 }
 
 

@@ -82,7 +82,7 @@ def messages() -> tuple[Text, ...]:
 
 @cache
 def warnings() -> tuple[Text, ...]:
-    """Every warning of the engine."""
+    """Every warning: of the engine, and those that a command tells at its end."""
     found = list(texts_in("installers/cache.py", "cache_device_warning"))
     for path, tree in _modules(SOURCE):
         for scope, call in _calls(tree):
@@ -94,6 +94,13 @@ def warnings() -> tuple[Text, ...]:
                     for text in _texts(one.value, scope, tree) or []
                 ]
                 found += [Text(text, f"{path.relative_to(ROOT).as_posix()}:{call.lineno}") for text in told]
+            if _called(call) == "complain":
+                told = [text.lstrip("\n") for text in _texts(call.args[0], scope, tree) or []]
+                found += [
+                    Text(text.removeprefix("warning: "), f"{path.relative_to(ROOT).as_posix()}:{call.lineno}")
+                    for text in told
+                    if text.startswith("warning: ")
+                ]
     return tuple(dict.fromkeys(found))
 
 

@@ -11,7 +11,7 @@ from envyard.files import replacing
 from envyard.integrations import github, gitlab
 from envyard.integrations.affected import affected_projects
 from envyard.integrations.ci import Job, make_jobs
-from envyard.integrations.revisions import changed_files, is_no_commit
+from envyard.integrations.revisions import changed_files, is_no_commit, repository_above
 from envyard.project import Workspace
 
 PROVIDERS = ("github", "gitlab")
@@ -37,12 +37,17 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """The workflow's text and place. `before`: "missing", "same" or "different"; `wrong`: a check found it so."""
+    """The workflow's text and place.
+
+    `before`: "missing", "same" or "different"; `checked`: only compared; `unread`: the top of the repository, where the
+    provider looks for the file instead, None for the workspace itself.
+    """
 
     path: Path
     text: str
     before: str
     checked: bool
+    unread: Path | None
 
     @property
     def exit_code(self) -> ExitCode:
@@ -88,7 +93,8 @@ def write_workflow(workspace: Workspace, provider: str, *, check: bool = False) 
     if not check and before != "same":
         with replacing(path) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="\n")
-    return Written(path=path, text=text, before=before, checked=check)
+    unread = repository_above(workspace.root)
+    return Written(path=path, text=text, before=before, checked=check, unread=unread)
 
 
 def _text(workspace: Workspace, provider: str, old: str | None) -> str:

@@ -15,6 +15,7 @@ from envyard import carried, runner_files
 from envyard.discovery import Discovery, discover
 from envyard.errors import UsageError
 from envyard.files import write_bytes
+from envyard.integrations.revisions import repository_above
 from envyard.manifest import read_manifest
 from envyard.workspace import WORKSPACE_FILE
 from envyard.workspace_file import (
@@ -146,8 +147,8 @@ def _refuse_homes(root: Path) -> None:
 
 def _repository_above(root: Path) -> Iterator[str]:
     """A note where the current folder is only a part of a repository: most often somebody forgot to go up."""
-    above = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
-    if above not in (root, Path.home()):
+    above = repository_above(root)
+    if above is not None:
         yield f"{root.name}: is a part of the repository `{above}`; go there to make all of it a workspace"
 
 

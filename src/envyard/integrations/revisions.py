@@ -23,6 +23,15 @@ def is_no_commit(revision: str) -> bool:
     return len(revision) >= 40 and not revision.strip("0")
 
 
+def repository_above(folder: Path) -> Path | None:
+    """The top of the repository of which `folder` is only a part; None where it is the top itself, or in none.
+
+    A home that is a repository (of settings) counts as none.
+    """
+    above = next((one for one in (folder, *folder.parents) if (one / ".git").exists()), folder)
+    return None if above in (folder, Path.home()) else above
+
+
 def changed_files(folder: Path, since: str) -> tuple[str, ...]:
     """The files of a repository that differ from where its branch left `since`, sorted.
 

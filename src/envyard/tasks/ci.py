@@ -8,6 +8,7 @@ from envyard.errors import UsageError
 from envyard.report import complain, write
 from envyard.tasks.task import command, workspace_here
 
+_NAMES = {"github": "GitHub", "gitlab": "GitLab"}
 _FORMATS = ("table", "github", "gitlab", "json")
 
 
@@ -60,6 +61,8 @@ def workflow(_context: Context, provider: str = "", check: bool = False, stdout:
         complain(f"error: `{name}` {state}\n\nhint: run `invoke ci.workflow --provider {provider}`")
     else:
         write(f"{name} {'is as it should be' if written.before == 'same' else 'written'}")
+    if written.unread is not None:
+        complain(f"warning: {_NAMES[provider]} reads it only at the top of the repository, `{written.unread}`")
     return written.exit_code
 
 
