@@ -256,7 +256,7 @@ def test_what_two_platforms_need_and_the_rest_does_not_is_pinned_for_both(
 def test_what_was_added_for_this_platform_is_installed(workspace_kit: MakeWorkspace, local_index: LocalIndex) -> None:
     _torchy(local_index, {"linux-x86_64": ["cuda-lib==7.0"]})
     local_index.add("cuda-lib", "7.0", python_tag=WHEEL_TAGS["linux-x86_64"])
-    engine = Engine(workspace_kit({"alpha": ProjectPlan(python="3.11")}))
+    engine = Engine(workspace_kit({"alpha": ProjectPlan()}))
     engine.kit.requirements("alpha").write_text("torchy==1.0\n", encoding="utf-8")
     _lock(engine)
 
