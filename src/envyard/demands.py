@@ -17,6 +17,7 @@ from pathlib import Path
 from envyard.configuration import key_lines
 from envyard.definition import Definition
 from envyard.errors import RequirementsUnreadable
+from envyard.fileoptions import option
 from envyard.pyproject import Listed, group_requirements, is_static, project_dependencies, table_of
 from envyard.requirements import (
     CONSTRAINT,
@@ -31,7 +32,6 @@ from envyard.requirements import (
 _INCLUDE = re.compile(r"(?P<what>-r|-c|--requirement|--constraint)[\s=]*(?P<file>\"[^\"]+\"|'[^']+'|\S+)")
 _EDITABLE = re.compile(r"(?:-e|--editable)[\s=]*(?P<what>.+)")
 _PLAIN_FOLDER = re.compile(r"(?P<path>[^\s;\[:]+)(?P<extras>\[[^\]]*\])?")
-_FIND_LINKS = re.compile(r"(?:-f|--find-links)[\s=]*(?P<what>.+)")
 _LOCAL = re.compile(
     r"(?:[A-Za-z0-9][A-Za-z0-9._-]*\s*(?P<before>\[[^\]]*\])?\s*@\s*)?(?:file:(?://)?)?"
     r"(?P<path>\.{0,2}/[^\s;\[]*|\.{1,2}(?=[\s\[;]|$))(?P<after>\[[^\]]*\])?(?P<marker>\s*;.*)?"
@@ -141,7 +141,7 @@ class _Reader:
                 file = os.path.normpath(path.parent / include["file"].strip("\"'"))
                 yield from self._lines(Path(file), inner)
             elif include or (entry.startswith("-") and not _EDITABLE.match(entry)):
-                self.options.append(replace(demand, line=self._option(entry)))
+                self.options.append(replace(demand, line=option(entry, path, self.definition) or entry))
             else:
                 yield self._requirement(demand, _OPTIONS.sub("", entry), prefix)
 
@@ -162,10 +162,6 @@ class _Reader:
         """Also where it is not installed as editable: uv may look into such a folder even where it builds nothing."""
         folder = self._absolute(path)
         return replace(demand, line=_editable(folder, extras or ""), package=package_name(folder))
-
-    def _option(self, entry: str) -> str:
-        found = _FIND_LINKS.match(entry)
-        return f"--find-links {self._absolute(found['what'])}" if found and "://" not in found["what"] else entry
 
     def _absolute(self, path: str) -> Path:
         return Path(os.path.normpath(self._base / path))

@@ -6,6 +6,7 @@ the same has to hold: a package of a further index is found nowhere else, or is 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,14 +29,28 @@ def option_lines(definition: Definition) -> list[str]:
 
     Each once and in their order, with absolute paths. A file that is missing or cannot be read has none here.
     """
-    lines: dict[str, None] = {}
-    for path, entry in _entries(definition):
-        found = _OPTION.fullmatch(entry)
-        if found:
-            lines[found["alone"] or _absolute(found["name"], found["value"].strip("\"'"), path, definition)] = None
+    options = (option(entry, path, definition) for path, entry in _entries(_files(definition)))
+    lines = dict.fromkeys(filter(None, options))
     if any(line.startswith("--no-binary") for line in lines):
         lines["--only-binary pip"] = None  # that of every environment comes as a wheel, whatever the files say of all
     return list(lines)
+
+
+def options_digest(definition: Definition) -> str:
+    """sha256 of the options in the requirement files as they stand there, without those of the lockfile; "" for none.
+
+    They may hold a password, so their text goes nowhere.
+    """
+    lines = [entry for _path, entry in _entries(definition.requirements) if _OPTION.fullmatch(entry)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest() if lines else ""
+
+
+def option(entry: str, path: Path, definition: Definition) -> str:
+    """The option that `entry` of the file `path` is, in its long form and with an absolute path, or "" for none."""
+    found = _OPTION.fullmatch(entry)
+    if found is None:
+        return ""
+    return found["alone"] or _absolute(found["name"], found["value"].strip("\"'"), path, definition)
 
 
 def has_further_index(lines: Sequence[str]) -> bool:
@@ -46,7 +61,7 @@ def has_further_index(lines: Sequence[str]) -> bool:
 def demanded_hashes(definition: Definition) -> Mapping[str, tuple[str, ...]]:
     """The hashes behind the requirements of each package, by its canonical name."""
     hashes: dict[str, tuple[str, ...]] = {}
-    for _path, entry in _entries(definition):
+    for _path, entry in _entries(_files(definition)):
         found, name = _HASH.findall(entry), _NAME.match(entry)
         if found and name:
             key = canonical_name(name[0])
@@ -64,8 +79,11 @@ def with_hashes(pins: str, hashes: Mapping[str, tuple[str, ...]]) -> str:
     return "".join(lines)
 
 
-def _entries(definition: Definition) -> Iterator[tuple[Path, str]]:
-    files = [*definition.requirements, *([definition.lockfile] if definition.lockfile else [])]
+def _files(definition: Definition) -> list[Path]:
+    return [*definition.requirements, *([definition.lockfile] if definition.lockfile else [])]
+
+
+def _entries(files: Sequence[Path]) -> Iterator[tuple[Path, str]]:
     for path, text in requirement_files(files, lenient=True).items():
         if path.suffix not in (".toml", ".py", ".cfg"):
             for _number, entry in numbered_entries(text):

@@ -11,6 +11,7 @@ from pathlib import Path
 from envyard.definition import Definition
 from envyard.environment import Environment
 from envyard.errors import LockfileMissing
+from envyard.fileoptions import options_digest
 from envyard.requirements import (
     canonical_name,
     changes,
@@ -45,8 +46,8 @@ class Fingerprint:
 def take_fingerprint(definition: Definition) -> Fingerprint:
     """The fingerprint of an environment as it is defined now.
 
-    With a lockfile, the requirement files do not count: what they changed matters once it is locked. The exact patch
-    version of the interpreter does not count either; health grades it. Raises `LockfileMissing` and
+    With a lockfile, only the options of the requirement files count: what else they changed matters once it is locked.
+    The exact patch version of the interpreter does not count; health grades it. Raises `LockfileMissing` and
     `RequirementsUnreadable`.
     """
     inputs = {
@@ -60,6 +61,8 @@ def take_fingerprint(definition: Definition) -> Fingerprint:
     inputs |= {"preferred python": definition.preferred_python} if definition.preferred_python else {}
     if definition.lockfile is not None:
         inputs[f"lockfile {_name(definition.lockfile, definition)}"] = content_digest(_read_lockfile(definition))
+        options = options_digest(definition)
+        inputs |= {"options of the requirement files": options} if options else {}
     else:
         for path, text in requirement_files(definition.requirements).items():
             inputs[f"file {_name(path, definition)}"] = content_digest(text)

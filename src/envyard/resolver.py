@@ -199,7 +199,8 @@ class Resolver:
         self._output.write_text(self.question.preferences, encoding="utf-8")
         given = [str(file), "--constraint", str(constraints), "--output-file", str(self._output)]
         arguments = [*given, *self._arguments(target), *options]
-        return self._uv.try_compile(arguments, self.question.folder, self._work, _IMPATIENT)
+        question = self.question
+        return self._uv.try_compile(arguments, question.folder, self._work, _IMPATIENT, question.options)
 
     @property
     def _builds(self) -> list[str]:

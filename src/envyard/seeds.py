@@ -69,8 +69,7 @@ def options_file(store: Store, definition: Definition) -> Path | None:
 def _kept(store: Store, name: str, lines: Sequence[str]) -> Path:
     text = "".join(f"{line}\n" for line in lines)
     path = store.root / "cache" / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.txt"
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    _ensure_content(path, text.encode())  # others may just be reading it
     return path
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from conftest import MakeWorkspace
 from kit.engine import Engine
 from kit.index import LocalIndex
-from kit.wheels import make_wheel
+from kit.wheels import backend_files, make_wheel
 from kit.workspaces import ProjectPlan
 
 
@@ -44,8 +46,12 @@ def test_a_further_index_of_a_requirement_file_is_used(
     assert engine.sound("other") == {"demo": "1.0"}
 
 
-def test_what_a_further_index_has_can_be_locked_and_installed(workspace_kit: MakeWorkspace, ours: LocalIndex) -> None:
-    engine = Engine(workspace_kit({"app": _plan(f"--extra-index-url {ours.url}\nours\ndemo\n", locked=True)}))
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+def test_what_a_further_index_has_can_be_locked_and_installed(
+    workspace_kit: MakeWorkspace, ours: LocalIndex, installer: str
+) -> None:
+    plan = _plan(f"--extra-index-url {ours.url}\nours\ndemo\n", locked=True)
+    engine = Engine(workspace_kit({"app": plan}, settings={"installer": installer}))
     outcome = engine.lock_one("app")
     assert outcome.error is None, outcome.error
     assert str(ours.port) not in engine.kit.lockfile("app").read_text(encoding="utf-8")
@@ -76,6 +82,45 @@ def test_a_folder_of_wheels_beside_the_requirement_file_is_used(workspace_kit: M
     engine.build()
 
     assert engine.sound("app") == {"home-made": "1.0"}
+
+
+@pytest.mark.parametrize("installer", ["uv", "pip"])
+def test_what_the_build_of_the_project_itself_requires_comes_from_there_too(
+    workspace_kit: MakeWorkspace, ours: LocalIndex, installer: str
+) -> None:
+    ours.add("builder", "1.0")
+    files = backend_files("app", "1.0")
+    files["pyproject.toml"] = files["pyproject.toml"].replace("requires = []", 'requires = ["builder"]')
+    plan = _plan(f"--index-url {ours.url}\nours\n", locked=True)
+    plan = replace(plan, editable=True, files={**plan.files, **files})
+    engine = Engine(workspace_kit({"app": plan}, settings={"installer": installer}))
+    engine.kit.env["PIP_INDEX_URL"] = engine.kit.env.pop("UV_DEFAULT_INDEX")
+    assert engine.lock_one("app").error is None
+
+    engine.build()
+
+    assert engine.sound("app") == {"app": "1.0", "ours": "1.0"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("--extra-index-url {url}\nours\ndemo>=1\n", id="the best version of all indexes"),
+        pytest.param("-i {url}\nours\n", id="an index before that of pip's configuration"),
+        pytest.param("-f 'my wheels'\nhome-made\n", id="a folder beside the file"),
+    ],
+)
+def test_whoever_only_asks_the_resolver_finds_the_same(
+    workspace_kit: MakeWorkspace, ours: LocalIndex, text: str
+) -> None:
+    kit = workspace_kit({"app": _plan(text.format(url=ours.url), locked=True), "other": ["alpha"]})
+    kit.env["PIP_INDEX_URL"] = kit.env.pop("UV_DEFAULT_INDEX")
+    make_wheel(kit.project("app") / "my wheels", "home-made", "1.0")
+    assert Engine(kit).lock_one("app").error is None
+
+    found = json.loads(kit.run("envs.plan", "--json", check=True).stdout)
+
+    assert found["unusable"] == []
 
 
 def test_a_hash_that_is_demanded_is_compared_without_a_lockfile_too(

@@ -144,16 +144,21 @@ def test_pip_refuses_a_torch_backend_that_it_would_quietly_miss(workspace_kit: M
 
 
 @pytest.mark.parametrize(
-    ("backend", "variables"),
-    [("auto", {}), ("cu121", {"PIP_EXTRA_INDEX_URL": DEAD_INDEX})],
-    ids=["any build will do", "pip has a further index"],
+    ("backend", "variables", "text"),
+    [
+        ("auto", {}, ""),
+        ("cu121", {"PIP_EXTRA_INDEX_URL": DEAD_INDEX}, ""),
+        ("cu121", {}, f"--extra-index-url {DEAD_INDEX}\n"),
+    ],
+    ids=["any build will do", "pip has a further index", "the requirement file has one"],
 )
 def test_pip_warns_of_a_torch_backend_where_it_may_be_right(
-    workspace_kit: MakeWorkspace, backend: str, variables: dict[str, str]
+    workspace_kit: MakeWorkspace, backend: str, variables: dict[str, str], text: str
 ) -> None:
     plan = ProjectPlan(requirements=[], locked=False, settings={"torch-backend": backend})
     engine = Engine(workspace_kit({"alpha": plan}, settings={"installer": "pip"}))
     engine.kit.env |= variables
+    engine.kit.requirements("alpha").write_text(text, encoding="utf-8")
 
     engine.build("alpha")
 

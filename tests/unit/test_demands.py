@@ -87,12 +87,13 @@ def test_paths_lead_where_the_installer_would_look(tmp_path: Path, line: str, ex
 def test_options_are_kept_apart_and_show_no_password(tmp_path: Path) -> None:
     wheel = "lib @ https://me:secret@example.org/lib-1.0-py3-none-any.whl"
     text = f"--index-url https://me:secret@example.org/simple\n-f wheels\n{wheel}\n-r https://example.org/more.in\n"
+    (tmp_path / "wheels").mkdir()
     demands, options = file_demands(definition(tmp_path, {"alpha.in": text}))
     assert [one.line for one in demands] == [wheel]
     assert demands[0].text == "lib @ https://***@example.org/lib-1.0-py3-none-any.whl"
     assert [one.line for one in options] == [
         "--index-url https://me:secret@example.org/simple",
-        f"--find-links {tmp_path / 'wheels'}",
+        f"--find-links {(tmp_path / 'wheels').as_uri()}",
         "-r https://example.org/more.in",
     ]
     assert options[0].text == "--index-url https://***@example.org/simple"

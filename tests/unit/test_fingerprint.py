@@ -95,6 +95,21 @@ def test_with_a_lockfile_the_requirements_do_not_count_and_comments_never(root: 
     assert _digest(_locked(root)) != before, "another hash is another file"
 
 
+def test_options_of_the_requirement_files_count_with_a_lockfile_and_are_not_shown(root: Path, tmp_path: Path) -> None:
+    """They hold for what is installed, and what is locked may be the same: built from source, from another index."""
+    old = take_fingerprint(_locked(root))
+    environment = make_environment(
+        tmp_path / "01234567", fingerprint=old.digest, inputs=dict(old.inputs), pins=dict(old.pins)
+    )
+    (root / "requirements/alpha.in").write_text("-r more.in\ndemo\n", encoding="utf-8")
+    (root / "requirements/more.in").write_text("--extra-index-url https://me:secret@example.org/\n", encoding="utf-8")
+
+    new = take_fingerprint(_locked(root))
+
+    assert explain_change(environment, new) == ("changed options of the requirement files",)
+    assert "secret" not in str(new.inputs)
+
+
 @pytest.mark.parametrize(
     "changes", [{"lines": ("pytest",)}, {"extras": ("fast",)}, {"groups": ("fast",)}, {"requirements": ()}], ids=str
 )

@@ -15,6 +15,7 @@ from pathlib import Path
 from envyard.definition import Definition
 from envyard.errors import InstallFailed
 from envyard.events import Warned
+from envyard.fileoptions import option_lines
 from envyard.installers.base import FetchPlan, NotCached, Plan, Work, progress_events
 from envyard.installers.bridge import pip_options
 from envyard.installers.failures import Cause, explain
@@ -66,6 +67,8 @@ class Pip:
         self._run(seed, plan.fixed_folder, work, {"PYTHONPATH": str(wheel)})
         pip: list[str | Path] = [plan.python, "-m", "pip", "install"]
         pip += [part for index in definition.indexes for part in ("--extra-index-url", index)]
+        # what a lockfile does not say; without one pip reads the files that do
+        pip += ["-r", str(plan.options)] if definition.lockfile is not None and plan.options is not None else []
         if requirements:
             self._run([*pip, *requirements], folder, work)
         if definition.lockfile is not None and definition.editable is not None:
@@ -107,7 +110,7 @@ class Pip:
 def _heed_backend(definition: Definition, work: Work) -> None:
     """pip knows no `torch-backend`, and would quietly install another build of torch than was asked for.
 
-    A lockfile names its builds itself (`torch==2.1.0+cu121`). Where pip has further indexes the requirements may do so
+    A lockfile names its builds itself (`torch==2.1.0+cu121`). Where pip has other indexes the requirements may do so
     too, which nobody can tell here. Raises `InstallFailed` where pip could only be wrong.
     """
     backend = definition.torch_backend
@@ -116,6 +119,7 @@ def _heed_backend(definition: Definition, work: Work) -> None:
         return
     message = f"pip does not know `torch-backend`, so what `{definition.key}` gets may be no build for {backend}"
     configured = pip_options(child_environment()).keys() & {"extra-index-url", "find-links"}
+    configured |= {line for line in option_lines(definition) if "-index-url" in line or "--find-links" in line}
     if backend == "auto" or definition.indexes or configured:
         work.tell(Warned(key=definition.key, message=message))
         return

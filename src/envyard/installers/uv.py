@@ -90,6 +90,7 @@ class Uv:
         self._uv(["pip", "sync", *common, *hashed, *_backend(definition.torch_backend), *files], work, folder, plan)
         if definition.lockfile is not None and definition.editable is not None:
             editable = ["--no-deps", "--editable", str(definition.editable)]
+            editable += ["-r", str(plan.options)] if plan.options else []  # for what its build requires
             self._uv(["pip", "install", *common, *editable], work, plan.fixed_folder, plan)
 
     def _resolve(self, plan: Plan, work: Work, folder: Path) -> None:
@@ -173,10 +174,18 @@ class Uv:
         return self._uv(["pip", "compile", *arguments], work, folder, None, indexes, options).stdout
 
     def try_compile(
-        self, arguments: Sequence[str], folder: Path, work: Work, variables: Mapping[str, str]
+        self,
+        arguments: Sequence[str],
+        folder: Path,
+        work: Work,
+        variables: Mapping[str, str],
+        options: Sequence[str] = (),
     ) -> Completed:
-        """`uv pip compile`, however it ends (1: no solution); `variables` count where the user did not set them."""
-        return self._call(["pip", "compile", *arguments], work, folder, None, variables)
+        """`uv pip compile`, however it ends (1: no solution); `variables` count where the user did not set them.
+
+        `options` are those in the requirement files.
+        """
+        return self._call(["pip", "compile", *arguments], work, folder, None, variables, options=options)
 
     def _uv(
         self,
