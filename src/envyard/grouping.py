@@ -100,24 +100,28 @@ class _Search(Generic[T]):
     def in_groups(self, limit: int) -> list[int] | None:
         """A way to need no more groups, None if there is none. Raises `_Endless`."""
         groups: list[int] = []
-
-        def place(member: int) -> bool:
-            if member == len(self.members):
-                return True
-            self.steps += 1
-            if self.steps > STEPS:
-                raise _Endless
-            for at, group in enumerate(groups):
-                if self.fits(member, group):
-                    groups[at] = group | 1 << member
-                    if place(member + 1):
-                        return True
-                    groups[at] = group
-            if len(groups) < limit:
-                groups.append(1 << member)
-                if place(member + 1):
-                    return True
-                groups.pop()
-            return False
-
-        return groups if place(0) else None
+        chosen: list[int] = []  # the group of each member so far
+        at = 0  # the next one to try for the member after them
+        while len(chosen) < len(self.members):
+            member = len(chosen)
+            if at == 0:
+                self.steps += 1
+                if self.steps > STEPS:
+                    raise _Endless
+            while at < len(groups) and not self.fits(member, groups[at]):
+                at += 1
+            if at == len(groups) < limit:
+                groups.append(0)
+            if at < len(groups):
+                groups[at] |= 1 << member
+                chosen.append(at)
+                at = 0
+            elif chosen:
+                at = chosen.pop()
+                groups[at] &= ~(1 << len(chosen))
+                if not groups[at]:  # the last one: there is no other to try
+                    groups.pop()
+                at += 1
+            else:
+                return None
+        return groups

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import sys
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -79,6 +80,12 @@ def test_hundred_members_of_some_kinds_are_grouped_by_kind() -> None:
     misfits = [frozenset(pair) for pair in itertools.combinations(members, 2) if pair[0] % 9 != pair[1] % 9]
     found = fewest_groups(members, misfits)
     assert found.groups == tuple(tuple(range(kind, 100, 9)) for kind in range(9))
+    assert found.proven
+
+
+def test_more_members_than_python_has_room_for_calls_within_calls() -> None:
+    found = fewest_groups(range(sys.getrecursionlimit() + 100), [frozenset([0, 1])])
+    assert len(found.groups) == 2
     assert found.proven
 
 
