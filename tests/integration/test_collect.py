@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import shutil
 import stat
 import subprocess
 import time
@@ -179,6 +181,38 @@ def test_freed_is_what_the_disk_gets_back_and_cached_what_only_uv_has_then(
     assert real.cached == sum(had[inode] for inode in only_cached)
     assert (real.cached > 1500 * 200) == (len(keys) == 3), "while one environment stays it has the large files"
     assert (dry.freed, dry.cached) == (real.freed, real.cached)
+
+
+def test_a_dry_run_counts_once_what_goes_for_two_reasons(workspace_kit: MakeWorkspace) -> None:
+    """A generation that is kept for a rollback, and the environment that it is one of."""
+    engine = Engine(workspace_kit({"alpha": ["bulky==1.0"]}))
+    engine.build()
+    engine.build(force=True)
+
+    dry = engine.prune(keep_size=0, dry_run=True)
+    real = engine.prune(keep_size=0)
+
+    assert (dry.freed, dry.cached) == (real.freed, real.cached)
+
+
+def test_a_dry_run_counts_no_profile_of_the_same_name(workspace_kit: MakeWorkspace) -> None:
+    engine = Engine(workspace_kit({"alpha": ["bulky==1.0"]}))
+    engine.build()
+    store, mine = engine.store(), engine.environment("alpha")
+    shutil.copytree(mine.path, store.generation_path("0a0b0c0d"), symlinks=True, copy_function=os.link)
+    commit = store.generation_path("0a0b0c0d") / "env.json"
+    commit.unlink()
+    facts = json.loads((mine.path / "env.json").read_text(encoding="utf-8"))
+    commit.write_text(json.dumps(facts | {"kind": "profile", "generation": "0a0b0c0d"}), encoding="utf-8")
+    other = store.load("0a0b0c0d")
+    assert other is not None
+    store.point(other, ())
+
+    dry = engine.clean("alpha", dry_run=True)
+    real = engine.clean("alpha")
+
+    assert (dry.freed, dry.cached) == (real.freed, real.cached)
+    assert store.current(Kind.PROFILE, "alpha") == other
 
 
 def test_what_a_link_leads_to_counts_as_nothing(tmp_path: Path) -> None:

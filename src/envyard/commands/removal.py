@@ -19,7 +19,10 @@ from envyard.store import Store
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Removal:
-    """One thing that was, or with a dry run would be, removed. `error` says why it stayed."""
+    """One thing that was, or with a dry run would be, removed.
+
+    `error` says why it stayed; an environment has a `kind`.
+    """
 
     key: str
     what: str
@@ -27,6 +30,7 @@ class Removal:
     bytes: int
     reason: str
     error: EnvyardError | None = None
+    kind: Kind | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +56,7 @@ def remove_environment(
     store: Store, before: Sequence[Environment], kind: Kind, key: str, link: Path, reason: str, dry_run: bool
 ) -> Removal:
     size = sum(env.apparent_bytes for env in before if env.kind == kind and env.key == key)
-    removal = Removal(key=key, what="environment", path=link, bytes=size, reason=reason)
+    removal = Removal(key=key, what="environment", path=link, bytes=size, reason=reason, kind=kind)
     try:
         _remove(store, kind, key, link, dry_run=dry_run)
     except EnvyardError as error:
@@ -83,9 +87,9 @@ def finish(
     if dry_run:
         done = [removal for removal in removals if not removal.error]
         generations = {removal.path.name for removal in done if removal.what == "generation"}
-        keys = {removal.key for removal in done if removal.what == "environment"}
-        after = [env for env in before if env.generation not in generations and env.key not in keys]
-        links = count_links([store.trash, *_folders(store, before, done)])
+        keys = {(removal.kind, removal.key) for removal in done if removal.what == "environment"}
+        after = [env for env in before if env.generation not in generations and (env.kind, env.key) not in keys]
+        links = count_links(dict.fromkeys([store.trash, *_folders(store, before, done)]))
     else:
         links = count_links([store.trash])
         left = store.empty_trash()
@@ -97,10 +101,12 @@ def finish(
 
 
 def _folders(store: Store, before: Sequence[Environment], removals: Sequence[Removal]) -> Iterator[Path]:
-    """What would move to the trash."""
+    """What would move to the trash; a generation may go for two reasons."""
     for removal in removals:
         whole = removal.what == "environment"
-        names = [env.generation for env in before if env.key == removal.key] if whole else [removal.path.name]
+        names = [removal.path.name]
+        if whole:
+            names = [env.generation for env in before if (env.kind, env.key) == (removal.kind, removal.key)]
         yield from (store.root / "leases" / name for name in names)
         yield from (store.generation_path(name) for name in names if whole)
         if not whole or published(store, removal.path, None) == Published.OUTDATED:  # a copy that is ours
