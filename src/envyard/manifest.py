@@ -15,6 +15,7 @@ from typing import Any
 
 from envyard.errors import RequirementsUnreadable
 from envyard.requirements import canonical_name, load_text, requirement_files
+from envyard.testlists import TEST_PARTS, ListForTests, find_list, is_application, with_dependencies
 
 MAIN_FILES = ("requirements.txt", "requirements/requirements.txt", "requirements/base.txt")
 """Where the requirements of a project stand; the first that is there counts."""
@@ -24,7 +25,6 @@ _TEST_FILES = (
     *(f"{word}{sign}requirements.txt" for word in ("test", "tests", "testing", "dev") for sign in "-_"),
     *(f"requirements/{word}.txt" for word in ("test", "tests", "testing", "dev")),
 )
-_TEST_PARTS = ("test", "tests", "testing", "dev")  # names of extras and dependency groups
 _VERSION = re.compile(r"(?:cpython-|python-?)?(3\.\d{1,2})(?:\.\d{1,2})?")
 _CLAUSE = re.compile(r"(?:===?|!=|~=|<=?|>=?)\s*\d+(?:\.\d+)*(?:\.\*)?")
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
@@ -41,6 +41,7 @@ class Manifest:
     - `requirements`, `extras`, `groups`: what to install so that its tests can run, as far as the project says.
     - `editable`: whether people would install the project itself.
     - `has_pytest`: whether `requirements`, `extras` or `groups` bring it.
+    - `test_list`: where they do not, what a tool of the project's own would install for the tests.
     - `pytest_paths`: its `testpaths`; None when no file of the project configures pytest.
     - `stack`: the pinned versions that one would tell a colleague, such as `torch 2.0.0`.
     """
@@ -52,6 +53,7 @@ class Manifest:
     groups: tuple[str, ...] = ()
     editable: bool = False
     has_pytest: bool = False
+    test_list: ListForTests | None = None
     pytest_paths: tuple[str, ...] | None = None
     description: str = ""
     stack: tuple[str, ...] = ()
@@ -79,6 +81,16 @@ def read_manifest(folder: Path) -> Manifest:
     # Dependencies that only a build can tell are not asked for where a requirements.txt lists them too.
     if "dependencies" in project or extras or groups or (not main and _is_file(folder / "pyproject.toml")):
         files.append("pyproject.toml")
+    has_pytest = has_pytest or bool(extras or groups) or _ask_for_pytest(texts)
+    script = _setup_script(folder)
+    test_list = None if has_pytest else find_list(pyproject, setup, script)
+    application = is_application(pyproject, script)
+    if application and not project and not main and not groups:
+        test_list = with_dependencies(pyproject, test_list)
+        files = [name for name in files if name != "pyproject.toml"]
+    if test_list is not None and test_list.left_out:
+        left_out = ", ".join(test_list.left_out)
+        notes.append(f"add to `test-requirements` what {test_list.source} has besides: {left_out}")
     itself = any(_RELATIVE_INSTALL.search(text) for text in texts.values())
     python, source = _python(folder, pyproject, setup)
     return Manifest(
@@ -87,8 +99,9 @@ def read_manifest(folder: Path) -> Manifest:
         requirements=tuple(files),
         extras=extras,
         groups=groups,
-        editable=not itself and _wants_itself(folder, pyproject, bool(main)),
-        has_pytest=has_pytest or bool(extras or groups) or _ask_for_pytest(texts),
+        editable=not itself and not application and _wants_itself(folder, pyproject, bool(main)),
+        has_pytest=has_pytest,
+        test_list=test_list,
         pytest_paths=_pytest_paths(folder, pyproject, setup, notes),
         description=_line(project.get("description")),
         stack=_stack([*texts.values(), "\n".join(_strings(project.get("dependencies")))]),
@@ -215,13 +228,17 @@ def _range(value: object) -> str:
 
 def _from_setup_py(folder: Path) -> str:
     """`python_requires` of a setup.py, which is read and never run."""
+    found = re.search(r"python_requires\s*=\s*[\"']([^\"']+)[\"']", _setup_script(folder))
+    return found[1] if found else ""
+
+
+def _setup_script(folder: Path) -> str:
     if not _is_file(folder / "setup.py"):
         return ""
     try:
-        found = re.search(r"python_requires\s*=\s*[\"']([^\"']+)[\"']", load_text(folder / "setup.py"))
-    except RequirementsUnreadable:
+        return load_text(folder / "setup.py")
+    except (RequirementsUnreadable, OSError):
         return ""
-    return found[1] if found else ""
 
 
 def _without_caret(value: object) -> object:
@@ -238,7 +255,7 @@ def _wants_itself(folder: Path, pyproject: Mapping[str, Any], has_main: bool) ->
 def _bringing_pytest(parts: Mapping[str, Any]) -> tuple[str, ...]:
     """The extra or group for the tests, by its name and what it lists; of groups that include others, their own too."""
     by_name = {canonical_name(name): name for name in parts}
-    for part in _TEST_PARTS:
+    for part in TEST_PARTS:
         if part in by_name and _brings_pytest(by_name[part], parts, ()):
             return (by_name[part],)
     return ()

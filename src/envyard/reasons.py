@@ -56,8 +56,23 @@ def reasons(words: str, packages: Mapping[str, str]) -> tuple[str, ...]:
 
 def own_words(words: str) -> tuple[str, ...]:
     """uv's explanation as it is, without its drawing and headings."""
-    lines = [_HEADING.sub("", " ".join(_RULES.sub(" ", line).split())) for line in words.splitlines()]
+    lines = [
+        _HEADING.sub("", " ".join(_RULES.sub(" ", line).split())) for line in without_tracebacks(words.splitlines())
+    ]
     return tuple([line for line in lines if line][:_LONGEST])
+
+
+def without_tracebacks(lines: Sequence[str]) -> list[str]:
+    """The lines without the frames of Python's tracebacks; what was raised in the end stays."""
+    kept, skip = [], -1
+    for line in lines:
+        indent = len(line) - len(line.lstrip())
+        if "Traceback (most recent call last)" in line:
+            skip = indent
+        elif skip < 0 or indent <= skip:
+            skip = -1
+            kept.append(line)
+    return kept
 
 
 def mentioned(words: str, lines: Sequence[str], names: Sequence[str]) -> tuple[str, ...]:

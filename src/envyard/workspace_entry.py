@@ -23,11 +23,16 @@ def entry(project: FoundProject, key: str, title: str) -> str:
         lines.append(f"python = {quoted(manifest.python)}  # {manifest.python_source}")
     if manifest.requirements:
         lines.append(f"requirements = {_listed([prefix + name for name in manifest.requirements])}")
+    elif manifest.test_list and not manifest.editable:  # without the key it would be the pyproject.toml
+        lines.append("requirements = []")
     if manifest.extras:
         lines.append(f"extras = {_listed(manifest.extras)}")
     if manifest.groups:
         lines.append(f"groups = {_listed(manifest.groups)}")
-    if not manifest.has_pytest:
+    if manifest.test_list:
+        listed = _listed(manifest.test_list.requirements)
+        lines.append(f"test-requirements = {listed}  # copied from {manifest.test_list.source}")
+    elif not manifest.has_pytest:
         lines.append('test-requirements = ["pytest"]  # its requirements do not ask for it')
     if manifest.editable:
         lines.append("editable = true")

@@ -12,10 +12,11 @@ from kit.engine import clear
 from envyard.errors import EnvyardError, InstallFailed, RequirementsConflict
 from envyard.events import ignore
 from envyard.installers.base import NotCached, Work
-from envyard.installers.failures import Cause, explain, without_tracebacks
+from envyard.installers.failures import Cause, explain
 from envyard.installers.pip import _WORDS as PIP_WORDS
 from envyard.installers.uv import explain_failure
 from envyard.process import Cancellation, Completed
+from envyard.reasons import without_tracebacks
 
 
 def _work(log: Path | None = None) -> Work:

@@ -59,6 +59,7 @@ LAYERS = {
         "sharing",
         "strategies",
         "target",
+        "testlists",
         "together",
         "verdicts",
         "waiting",

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from envyard.manifest import Manifest, read_manifest
+from envyard.testlists import ListForTests
 
 BUILD = "[build-system]\nrequires = []\n"
 
@@ -129,6 +130,56 @@ def test_python(tmp_path: Path, files: dict[str, str], python: str, source: str)
             {"requirements.txt": "", "pyproject.toml": '[dependency-groups]\ntest = ["pytest"]\n'},
             Manifest(requirements=("requirements.txt", "pyproject.toml"), groups=("test",), has_pytest=True),
             id="a group beside a requirements.txt",
+        ),
+        pytest.param(
+            {"setup.py": "setup(extras_require={'test': ['pytest', 'demo']})"},
+            Manifest(
+                editable=True,
+                test_list=ListForTests(requirements=("pytest", "demo"), source="extra `test` of setup.py"),
+            ),
+            id="a list that only setuptools reads",
+        ),
+        pytest.param(
+            {
+                "pyproject.toml": f"{BUILD}[tool.poetry]\npackage-mode = false\n"
+                '[tool.poetry.dependencies]\npython = "^3.10"\ndemo = "^2"\n'
+            },
+            Manifest(
+                python=">=3.10,<4",
+                python_source="pyproject.toml",
+                test_list=ListForTests(
+                    requirements=("demo>=2,<3", "pytest"), source="`dependencies` of Poetry, and pytest"
+                ),
+            ),
+            id="an application of Poetry, which nothing can build",
+        ),
+        pytest.param(
+            {"pyproject.toml": '[tool.poetry]\ndependencies.demo = "*"\ngroup.dev.dependencies.pytest = "*"\n'},
+            Manifest(
+                test_list=ListForTests(
+                    requirements=("demo", "pytest"), source="`dependencies` and group `dev` of Poetry"
+                ),
+            ),
+            id="a project of Poetry without a build system",
+        ),
+        pytest.param(
+            {"setup.py": "setup()", "pyproject.toml": '[tool.poetry]\ngroup.dev.dependencies.pytest = "*"\n'},
+            Manifest(
+                requirements=("pyproject.toml",),
+                editable=True,
+                test_list=ListForTests(requirements=("pytest",), source="group `dev` of Poetry"),
+            ),
+            id="a project of Poetry that setup.py builds",
+        ),
+        pytest.param(
+            {"requirements.txt": "demo", "pyproject.toml": '[tool.poetry]\ndependencies.demo = "*"\n'},
+            Manifest(requirements=("requirements.txt",)),
+            id="an application of Poetry with a requirements.txt",
+        ),
+        pytest.param(
+            {"requirements-test.txt": "pytest", "setup.py": "setup(extras_require={'test': ['pytest', 'demo']})"},
+            Manifest(requirements=("requirements-test.txt",), editable=True, has_pytest=True),
+            id="a file for the tests goes before such a list",
         ),
     ],
 )

@@ -92,3 +92,22 @@ def test_no_words_are_no_reason() -> None:
 def test_lines_that_uv_mentions_are_found_by_whole_names() -> None:
     lines, names = ["torch==1", "torchvision==1", "Foo_Bar==1"], ["torch", "torchvision", "foo-bar"]
     assert mentioned("Because torchvision==1 depends on foo_bar>2", lines, names) == ("torchvision==1", "Foo_Bar==1")
+
+
+def test_a_failing_build_says_what_was_raised_and_not_where() -> None:
+    words = """\
+error: The build backend returned an error
+  cause: Call to `setuptools.build_meta:__legacy__.get_requires_for_build_editable` failed (exit status: 1)
+
+[stderr]
+Traceback (most recent call last):
+  File "<string>", line 14, in <module>
+    self.run_setup()
+  File "<string>", line 2, in <module>
+ModuleNotFoundError: No module named 'versioning'
+"""
+    assert reasons(words, {}) == (
+        "The build backend returned an error",
+        "Call to `setuptools.build_meta:__legacy__.get_requires_for_build_editable` failed (exit status: 1)",
+        "ModuleNotFoundError: No module named 'versioning'",
+    )

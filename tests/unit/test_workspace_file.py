@@ -12,6 +12,7 @@ import pytest
 from envyard.discovery import FoundProject
 from envyard.errors import ConfigurationInvalid
 from envyard.manifest import Manifest
+from envyard.testlists import ListForTests
 from envyard.workspace import load_workspace
 from envyard.workspace_entry import entry
 from envyard.workspace_file import (
@@ -42,6 +43,20 @@ def table(project: FoundProject) -> dict[str, Any]:
     [
         pytest.param({"has_pytest": True}, {}, id="nothing to say"),
         pytest.param({}, {"test-requirements": ["pytest"]}, id="pytest is missing"),
+        pytest.param(
+            {
+                "test_list": ListForTests(
+                    requirements=("pytest>=8", 'x; os_name == "nt"'), source="group `dev` of Poetry"
+                )
+            },
+            {"requirements": [], "test-requirements": ["pytest>=8", 'x; os_name == "nt"']},
+            id="a list of a tool",
+        ),
+        pytest.param(
+            {"test_list": ListForTests(requirements=("pytest", "x"), source="extra `a` of setup.py"), "editable": True},
+            {"test-requirements": ["pytest", "x"], "editable": True},
+            id="a list of setuptools",
+        ),
         pytest.param(
             {"has_pytest": True, "requirements": ("requirements.txt",), "editable": True},
             {"requirements": ["a b/ü/requirements.txt"], "editable": True},

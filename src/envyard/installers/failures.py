@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from enum import Enum, auto
 
 from envyard.errors import EnvyardError, InstallFailed, RequirementsConflict
 from envyard.installers.base import Work
 from envyard.process import Completed
+from envyard.reasons import without_tracebacks
 
 
 class Cause(Enum):
@@ -46,19 +47,6 @@ def explain(installer: str, work: Work, completed: Completed, words: Mapping[Cau
         details=lines[-12:],
         hint=_log(work) or f"run `{installer}` by hand to see more",
     )
-
-
-def without_tracebacks(lines: Sequence[str]) -> list[str]:
-    """The lines without the frames of Python's tracebacks; what was raised in the end stays."""
-    kept, skip = [], -1
-    for line in lines:
-        indent = len(line) - len(line.lstrip())
-        if "Traceback (most recent call last)" in line:
-            skip = indent
-        elif skip < 0 or indent <= skip:
-            skip = -1
-            kept.append(line)
-    return kept
 
 
 def _evidence(text: str) -> list[str]:

@@ -76,6 +76,7 @@ def project_data(change: ProjectChange) -> dict[str, Any]:
         "groups": list(manifest.groups) if manifest else None,
         "editable": manifest.editable if manifest else None,
         "has_pytest": manifest.has_pytest if manifest else None,
+        "test_requirements": list(manifest.test_list.requirements) if manifest and manifest.test_list else None,
         "stack": list(manifest.stack) if manifest else None,
         "tests": list(found.tests) if found else None,
         "nested": list(found.nested) if found else None,
@@ -105,13 +106,16 @@ def _row(change: ProjectChange) -> tuple[str, ...]:
         return (change.key, path, str(change.status), "", "", "", "")
     tests = ", ".join(tests_to_name(found) or found.manifest.pytest_paths or found.tests) or "none found"
     wanted = [*found.manifest.requirements, *(["itself"] if found.manifest.editable else [])]
-    more = "" if found.manifest.has_pytest or change.status == Status.DECLARED else " + pytest"
+    listed = found.manifest.test_list
+    more = listed.source.replace("`", "") if listed else "pytest"
+    if found.manifest.has_pytest or change.status == Status.DECLARED:
+        more = ""
     return (
         change.key,
         path,
         str(change.status),
         found.manifest.python,
-        ", ".join(wanted) + more,
+        " + ".join(filter(None, (", ".join(wanted), more))),
         tests,
         ", ".join(found.manifest.stack),
     )
