@@ -180,7 +180,7 @@ class EnvRegistry:
         return ""
 
     def _workspace(self) -> Workspace:
-        return load_workspace(self._root if self._root is not None else find_workspace(Path.cwd()))
+        return load_workspace(self._root if self._root is not None else find_workspace())
 
     def _hardware_of(self, workspace: Workspace) -> Hardware:
         """Asking the tools takes long, so it is done once for a driver and what the user says."""

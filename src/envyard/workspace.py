@@ -26,8 +26,19 @@ WORKSPACE_FILE = "workspace.toml"
 ENVIRONMENTS_VARIABLE = "ENVYARD_ENVIRONMENTS"
 
 
-def find_workspace(start: Path) -> Path:
-    """The folder with `workspace.toml`: the first from `start` upwards.
+def current_folder() -> Path:
+    """The folder that this process is in. Raises `WorkspaceNotFound` for one that somebody removed."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise WorkspaceNotFound(
+            "the current folder is not there any more",
+            hint="go to another folder, such as that of the workspace",
+        ) from error
+
+
+def find_workspace(start: Path | None = None) -> Path:
+    """The folder with `workspace.toml`: the first from `start`, or the current folder, upwards.
 
     The variable ENVYARD_WORKSPACE, the folder or the file, goes before it. Raises `WorkspaceNotFound`.
     """
@@ -42,7 +53,7 @@ def find_workspace(start: Path) -> Path:
             f"no `{WORKSPACE_FILE}` in `{folder}`, which the variable ENVYARD_WORKSPACE names",
             hint=f"correct ENVYARD_WORKSPACE, or unset it to search from this folder upwards; or {_CREATE}",
         )
-    first = folder = os.path.abspath(start)
+    first = folder = os.path.abspath(current_folder() if start is None else start)
     while not os.path.isfile(os.path.join(folder, WORKSPACE_FILE)):
         above = os.path.dirname(folder)
         if above == folder:

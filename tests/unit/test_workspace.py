@@ -15,7 +15,7 @@ import pytest
 from envyard.consistency import RESERVED_KEYS
 from envyard.errors import ConfigurationInvalid, UnknownEnvironment, WorkspaceNotFound
 from envyard.platforms import PLATFORMS
-from envyard.workspace import find_workspace, load_workspace, select_projects
+from envyard.workspace import current_folder, find_workspace, load_workspace, select_projects
 
 GOOD = """\
 # Every key once.
@@ -872,6 +872,20 @@ def test_without_a_workspace_the_error_says_what_to_create(tmp_path: Path, monke
     assert "run `envyard init` in the top folder" in caught.value.hint
     with pytest.raises(WorkspaceNotFound, match=r"no `workspace\.toml` in"):
         load_workspace(tmp_path)
+
+
+@pytest.mark.parametrize("find", [find_workspace, current_folder], ids=["workspace", "folder"])
+def test_a_current_folder_that_is_gone_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, find: Callable[[], Path]
+) -> None:
+    monkeypatch.delenv("ENVYARD_WORKSPACE", raising=False)
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+
+    with pytest.raises(WorkspaceNotFound, match="the current folder is not there any more"):
+        find()
 
 
 @pytest.mark.parametrize("named", ["reference", "reference/workspace.toml"])

@@ -13,7 +13,7 @@ from envyard.process import environment_variable
 from envyard.report import write
 from envyard.report.text import Style, width_of
 from envyard.tasks.task import command, is_dry
-from envyard.workspace import find_workspace, load_workspace
+from envyard.workspace import current_folder, find_workspace, load_workspace
 
 
 @command(
@@ -88,7 +88,7 @@ def add(_context: Context, names: Sequence[str] = (), json: bool = False) -> int
         raise UsageError(
             "`projects.add` takes the folder of one project", hint="run for example `invoke projects.add tools/x`"
         )
-    change = add_project(find_workspace(Path.cwd()), Path(names[0]).absolute())
+    change = add_project(find_workspace(), Path(names[0]).absolute())
     if json:
         from envyard.report.data import as_json
         from envyard.report.onboarding import project_data
@@ -102,11 +102,11 @@ def add(_context: Context, names: Sequence[str] = (), json: bool = False) -> int
 def _root_here() -> Path:
     """The workspace around the current folder, else the current folder."""
     try:
-        return find_workspace(Path.cwd())
+        return find_workspace()
     except WorkspaceNotFound:
         if environment_variable("ENVYARD_WORKSPACE"):
             raise
-        return Path.cwd()
+        return current_folder()
 
 
 COMMANDS = (list_, add)

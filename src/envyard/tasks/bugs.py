@@ -36,6 +36,6 @@ def bug_report(error: Exception) -> EnvyardError:
 
 def _logs() -> Path:
     try:
-        return load_workspace(find_workspace(Path.cwd())).store / "logs"
+        return load_workspace(find_workspace()).store / "logs"
     except Exception:  # noqa: BLE001 - this must not fail too
         return Path(tempfile.gettempdir())

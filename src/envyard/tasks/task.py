@@ -109,7 +109,7 @@ def command(
 
 def workspace_here(environments: str = "") -> Workspace:
     """The workspace of the current folder, with another folder of old `environments` if one is named."""
-    workspace = load_workspace(find_workspace(Path.cwd()))
+    workspace = load_workspace(find_workspace())
     if not environments:
         return workspace
     folder = Path(os.path.abspath(os.path.expanduser(environments)))
