@@ -67,6 +67,8 @@ def share(inquiry: Inquiry, sides: Sequence[Side], *, explain: bool = True, reme
 
 
 def _share(inquiry: Inquiry, sides: Sequence[Side], explain: bool, remembered: bool) -> Sharing:
+    if not platforms_of(sides):
+        return _nowhere(inquiry, sides, pythons_of(sides)[0])
     for python in pythons_of(sides):
         answer = inquiry.ask(sides, python, remembered=remembered)
         if answer.resolves:
@@ -78,8 +80,6 @@ def _share(inquiry: Inquiry, sides: Sequence[Side], explain: bool, remembered: b
         failures = tuple(side.failure for side in settled if side.failure is not None)
         if failures:
             return _result(inquiry, settled, python, possible=False, obstacles=failures)
-        if not platforms_of(settled):
-            return _nowhere(inquiry, settled, python)
         return _share(inquiry, settled, explain, remembered)
     return _result(inquiry, sides, python, possible=False, obstacles=obstacles, notes=notes)
 

@@ -73,6 +73,19 @@ def test_settings_keep_projects_apart_without_a_question(workspace_kit: MakeWork
     assert ["one", "two"] in found["apart"]
 
 
+def test_projects_without_a_platform_in_common_stay_apart(
+    workspace_kit: MakeWorkspace, local_index: LocalIndex
+) -> None:
+    """Which is only so where the workspace does not serve this one: it always counts."""
+    local_index.add("winonly", "1.0", python_tag="py3-none-win_amd64")
+    local_index.add("maconly", "1.0", python_tag="py3-none-macosx_11_0_arm64")
+    plans = {"one": unlocked("winonly"), "two": unlocked("maconly"), "three": unlocked("demo")}
+    kit = workspace_kit(plans, settings={"platforms": ["windows-x86_64", "macos-arm64"]})
+    found = planned(kit)
+    assert groups(found) == [["one", "three"], ["two"]]
+    assert found["apart"] == [["one", "two"]]
+
+
 def test_project_that_cannot_be_installed_by_itself_stays_alone_and_stops_nobody(
     workspace_kit: MakeWorkspace,
 ) -> None:
