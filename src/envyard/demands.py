@@ -18,6 +18,7 @@ from envyard.configuration import key_lines
 from envyard.definition import Definition
 from envyard.errors import RequirementsUnreadable
 from envyard.fileoptions import option
+from envyard.folders import lock_folder
 from envyard.pyproject import Listed, group_requirements, is_static, project_dependencies, table_of
 from envyard.requirements import (
     CONSTRAINT,
@@ -100,7 +101,7 @@ class _Reader:
         self.options: list[Demand] = []
         # Where the lines of hand-written files lead: from where the resolver or the installer runs.
         unlocked = definition.lockfile is None and definition.link is not None
-        self._base = definition.link.parent if unlocked and definition.link else definition.root
+        self._base = definition.link.parent if unlocked and definition.link else lock_folder(definition)
         self._texts: Mapping[Path, str] = requirement_files(definition.requirements)
         self._seen: set[tuple[Path, str]] = set()
 

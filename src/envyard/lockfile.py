@@ -11,6 +11,7 @@ the files of one platform only, such as a folder of wheels that somebody built, 
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import time
@@ -25,6 +26,7 @@ from envyard.errors import EnvyardError, RequirementsConflict, RequirementsUnrea
 from envyard.events import Warned
 from envyard.fileoptions import option_lines
 from envyard.files import replacing, storage_errors
+from envyard.folders import lock_folder, seen_from_root
 from envyard.installers.base import Work
 from envyard.installers.uv import Uv
 from envyard.interpreter import find_preferred
@@ -58,7 +60,7 @@ class Renewal:
     rehash: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class _Input:
     """What one resolution reads: arguments for uv, and the replacements that make its comments speak of sources."""
 
@@ -68,17 +70,20 @@ class _Input:
 
     def arguments(self, *extra_files: Path) -> list[str]:
         definition = self.definition
-        arguments = [_relative(path, definition.root) for path in sources(definition)]
-        arguments += [_relative(path, definition.root) for path in extra_files]
+        arguments = [_relative(path, self.folder) for path in (*sources(definition), *extra_files)]
         for extra in definition.extras:
             arguments += ["--extra", extra]
         for path in definition.requirements:
             if path.name == "pyproject.toml":  # without a path uv would look for the group in the folder it runs in
-                file = _relative(path, definition.root)
+                file = _relative(path, self.folder)
                 arguments += [part for group in definition.groups for part in ("--group", f"{file}:{group}")]
         if definition.torch_backend:
             arguments += ["--torch-backend", definition.torch_backend]
         return [*arguments, "--python-version", self.minor, "--quiet"]
+
+    @functools.cached_property
+    def folder(self) -> Path:
+        return lock_folder(self.definition)
 
     @property
     def lines(self) -> Path:
@@ -191,10 +196,10 @@ def _resolve(given: _Input, platforms: Sequence[Platform], uv: Uv, work: Work) -
 def _universal(given: _Input, uv: Uv, work: Work) -> str:
     command = given.definition.lock_command
     arguments = given.arguments(given.lines, given.platform_lines)
-    output = ["--output-file", _relative(given.output, given.definition.root)]
+    output = ["--output-file", _relative(given.output, given.folder)]
     uv.compile(
         [*arguments, "--universal", "--generate-hashes", "--custom-compile-command", command, *output],
-        given.definition.root,
+        given.folder,
         work,
         given.definition.indexes,
         option_lines(given.definition),
@@ -210,12 +215,12 @@ def _alone(given: _Input, platform: Platform, pins: Sequence[Pin], uv: Uv, work:
         encoding="utf-8",
     )
     arguments = given.arguments(given.lines)
-    arguments += ["--constraint", _relative(constraints, given.definition.root), "--python-platform", platform.uv]
+    arguments += ["--constraint", _relative(constraints, given.folder), "--python-platform", platform.uv]
     try:
         definition = given.definition
         # only this format tells files apart; it names addresses, so it is read here and never written
         arguments += ["--format", "pylock.toml"]
-        text = uv.compile(arguments, definition.root, work, definition.indexes, option_lines(definition))
+        text = uv.compile(arguments, given.folder, work, definition.indexes, option_lines(definition))
         return [_pin(package) for package in tomllib.loads(text).get("packages", ()) if "version" in package]
     except RequirementsConflict as error:
         if platform.name == this_platform():
@@ -284,7 +289,8 @@ def _with_header(text: str, digest: str, given: _Input) -> str:
     """The lockfile's text: the digest of its inputs below uv's header, and no name of a scratch file."""
     sources = {given.platform_lines: "what single platforms need", given.lines: "test-requirements in workspace.toml"}
     for path, words in sources.items():
-        text = text.replace(f"-r {_relative(path, given.definition.root)}", f"({words})")
+        text = text.replace(f"-r {_relative(path, given.folder)}", f"({words})")
+    text = seen_from_root(text, given.folder, given.definition.root)
     command, rest = re.split(r"(?m)^(?!#)", text, maxsplit=1)
     return f"{command}{INPUTS_PREFIX}{digest}\n{rest}"
 

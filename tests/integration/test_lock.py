@@ -14,6 +14,7 @@ import pytest
 from conftest import MakeWorkspace
 from kit.engine import Engine, clear, texts
 from kit.index import LocalIndex
+from kit.wheels import backend_files
 from kit.workspaces import ProjectPlan
 from packaging.markers import Marker
 
@@ -89,6 +90,37 @@ def test_a_lockfile_pins_everything_with_every_hash_and_can_be_installed(
     assert "invoke envs.lock alpha" in _text(engine)
     engine.build()
     assert engine.sound("alpha") == {"alpha": "2.0", "beta": "2.0", "gamma": "2.0", "many": "1.0"}
+
+
+@pytest.mark.parametrize(
+    ("line", "installer"),
+    [("-e ../../libs/core", "uv"), ("-e ../../libs/core", "pip"), ("../../libs/core", "uv"), ("-e libs/core", "uv")],
+)
+def test_a_folder_of_the_monorepo_is_locked_and_installed(
+    workspace_kit: MakeWorkspace, line: str, installer: str
+) -> None:
+    plan = ProjectPlan(
+        files={"requirements.txt": f"{line}\n-r ../../common.txt\n"},
+        settings={"requirements": ["projects/alpha/requirements.txt"]},
+    )
+    kit = workspace_kit({"alpha": plan}, settings={"installer": installer})
+    (kit.root / "common.txt").write_text("gamma==2.0\n", encoding="utf-8")
+    for name, content in {**backend_files("core", "1.0", requires=["beta"]), "src/core/__init__.py": ""}.items():
+        file = kit.root / "libs/core" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content, encoding="utf-8")
+    engine = Engine(kit)
+
+    _lock(engine)
+
+    text = _text(engine)
+    assert re.findall(r"(?m)^[^#]*libs/core$", text) == [
+        "-e libs/core" if line == "-e libs/core" else f"{line.removesuffix('../../libs/core')}./libs/core"
+    ]
+    assert str(kit.root) not in text
+    assert "common.txt" in text
+    engine.build()
+    assert {"core": "1.0", "gamma": "2.0", "beta": "2.0"}.items() <= engine.sound("alpha").items()
 
 
 def test_locking_again_changes_not_one_byte_and_no_time(workspace_kit: MakeWorkspace) -> None:

@@ -102,6 +102,7 @@ LAYERS = {
         "envspec",
         "events",
         "fileoptions",
+        "folders",
         "findings",
         "grouping",
         "hardware",

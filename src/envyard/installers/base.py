@@ -10,6 +10,7 @@ from typing import Protocol
 from envyard.definition import Definition
 from envyard.errors import EnvyardError
 from envyard.events import DownloadFinished, DownloadStarted, Event, Listener, OutputLine
+from envyard.folders import without_folders
 from envyard.process import Cancellation, Completed, child_environment, environment_variable, run
 from envyard.wheelfile import WheelFile
 
@@ -137,3 +138,15 @@ def _bytes(text: str) -> int:
             except ValueError:
                 return 0
     return 0
+
+
+def split_lockfile(plan: Plan, text: str) -> tuple[str, str]:
+    """The files to install from: the lockfile with the hashed pins, and one with the folders it names, or ""."""
+    assert plan.definition.lockfile is not None
+    pins, folders = without_folders(text)
+    if not folders:
+        return str(plan.definition.lockfile), ""
+    files = plan.resolved.with_name("pins.txt"), plan.resolved.with_name("folders.txt")
+    for file, lines in zip(files, (pins, folders), strict=True):
+        file.write_text(lines, encoding="utf-8")
+    return str(files[0]), str(files[1])

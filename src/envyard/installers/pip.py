@@ -16,12 +16,12 @@ from envyard.definition import Definition
 from envyard.errors import InstallFailed
 from envyard.events import Warned
 from envyard.fileoptions import option_lines
-from envyard.installers.base import FetchPlan, NotCached, Plan, Work, progress_events
+from envyard.installers.base import FetchPlan, NotCached, Plan, Work, progress_events, split_lockfile
 from envyard.installers.bridge import pip_options
 from envyard.installers.failures import Cause, explain
 from envyard.process import child_environment
 from envyard.pyproject import group_requirements, project_dependencies, table_of
-from envyard.requirements import load_toml
+from envyard.requirements import load_text, load_toml
 from envyard.wheelfile import WheelFile
 
 _WORDS = {
@@ -55,8 +55,10 @@ class Pip:
         if offline:
             _heed_backend(definition, work)
             raise NotCached(f"pip installs `{work.key}` from the index")
+        folders = ""
         if definition.lockfile is not None:
-            requirements, folder = ["--no-deps", "-r", str(definition.lockfile)], plan.fixed_folder
+            pins, folders = split_lockfile(plan, load_text(definition.lockfile))
+            requirements, folder = ["--no-deps", "-r", pins], plan.fixed_folder
         else:
             # Paths in a hand-written requirement file are relative to the project.
             requirements = _unlocked_requirements(plan)
@@ -71,6 +73,8 @@ class Pip:
         pip += ["-r", str(plan.options)] if definition.lockfile is not None and plan.options is not None else []
         if requirements:
             self._run([*pip, *requirements], folder, work)
+        if folders:
+            self._run([*pip, "--no-deps", "-r", folders], plan.fixed_folder, work)
         if definition.lockfile is not None and definition.editable is not None:
             self._run([*pip, "--no-deps", "--editable", str(definition.editable)], plan.fixed_folder, work)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from envyard.errors import EnvironmentIncomplete, EnvyardError, InstallFailed
 from envyard.fileoptions import demanded_hashes, with_hashes
-from envyard.installers.base import FetchPlan, NotCached, Plan, Work, progress_events
+from envyard.installers.base import FetchPlan, NotCached, Plan, Work, progress_events, split_lockfile
 from envyard.installers.bridge import uv_arguments, uv_variables
 from envyard.installers.failures import Cause, explain
 from envyard.interrupts import join
@@ -82,14 +82,17 @@ class Uv:
                 self._resolve(plan, work, folder)
         text = load_text(pins)
         common = ["--python", str(plan.python), *(["--offline"] if offline else [])]
-        files = [str(pins)]
+        files, folders = [str(pins)], None
+        if definition.lockfile is not None:
+            files[0], folders = split_lockfile(plan, text)
         if not any(pin.name == "pip" for pin in parse_lockfile(text)):
             files.append(str(plan.seed))
         files += [str(plan.options)] if plan.options else []
         hashed = ["--require-hashes"] if definition.lockfile is not None and "--hash=" in text else []
         self._uv(["pip", "sync", *common, *hashed, *_backend(definition.torch_backend), *files], work, folder, plan)
-        if definition.lockfile is not None and definition.editable is not None:
-            editable = ["--no-deps", "--editable", str(definition.editable)]
+        if definition.lockfile is not None and (definition.editable is not None or folders):
+            editable = ["--no-deps", *(["-r", folders] if folders else [])]
+            editable += ["--editable", str(definition.editable)] if definition.editable is not None else []
             editable += ["-r", str(plan.options)] if plan.options else []  # for what its build requires
             self._uv(["pip", "install", *common, *editable], work, plan.fixed_folder, plan)
 

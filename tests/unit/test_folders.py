@@ -1,0 +1,39 @@
+"""Folders that requirement files and lockfiles install."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from envyard.folders import seen_from_root, without_folders
+
+ROOT = Path("/shop")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("-e ../../libs/core", "-e ./libs/core"),
+        ("-e .", "-e ./apps/web"),
+        ("-e ../../libs/core[fast] ; os_name == 'nt'", "-e ./libs/core[fast] ; os_name == 'nt'"),
+        ("../../libs/core", "./libs/core"),
+        ("core @ ../../libs/core", "core @ ./libs/core"),
+        ("-e ../../../outside", "-e ../outside"),
+        ("    # via -r requirements.txt", "    # via -r apps/web/requirements.txt"),
+        ("    #   -c /shop/a b/constraints.txt", "    #   -c a b/constraints.txt"),
+        ("    # via flask", "    # via flask"),
+        ("flask==3.0.3 \\", "flask==3.0.3 \\"),
+        ("    --hash=sha256:00", "    --hash=sha256:00"),
+    ],
+)
+def test_paths_are_seen_from_the_workspace(line: str, expected: str) -> None:
+    assert seen_from_root(f"{line}\n", ROOT / "apps/web", ROOT) == f"{expected}\n"
+    assert seen_from_root(f"{line}\n", ROOT, ROOT) == f"{line}\n"
+
+
+def test_folders_are_apart_from_the_pins() -> None:
+    pins = "# by hand\nflask==3.0.3 ; os_name == 'nt' \\\n    --hash=sha256:00\n    # via -r web/requirements.txt\n"
+    folders = "-e ./libs/core\n./libs/fast ; os_name == 'nt'\n"
+    assert without_folders(folders + pins) == (pins, folders)
+    assert without_folders(pins) == (pins, "")
