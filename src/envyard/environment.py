@@ -142,6 +142,6 @@ def _file_name(key: str) -> str:
 def _inner_folder(name: str) -> str:
     """The relative path of a folder inside the generation. Raises `ValueError`."""
     path = PurePath(name)
-    if path.is_absolute() or ".." in path.parts:
+    if path.anchor or ".." in path.parts:  # on Windows `/x` and `C:x` lead elsewhere, too
         raise ValueError(f"not inside the environment: {name!r}")
     return name
