@@ -7,9 +7,13 @@ import re
 from pathlib import Path
 
 from envyard.definition import Definition
-from envyard.requirements import local_paths, requirement_files
+from envyard.errors import RequirementsUnreadable
+from envyard.pyproject import table_of
+from envyard.requirements import load_toml, local_paths, requirement_files
 
-_SOURCE = re.compile(r"(?P<before>\s*#\s+(?:via )?-[rc] )(?P<path>.+)")
+_SOURCE = re.compile(
+    r"(?P<before>\s*#\s+(?:via )?(?:-[rc] |(?!via \()[\w.-]+(?:\[[^\]]*\])? \())(?P<path>[^()]+)(?P<closed>\)?)"
+)
 _FOLDER = re.compile(
     r"(?P<before>(?:-e|--editable)[\s=]+|[\w.-]+(?:\[[^\]]*\])?\s*@\s*)?(?P<path>\.{1,2}(?:/[^\s;#\[]*)?)(?P<after>.*)"
 )
@@ -23,11 +27,25 @@ def lock_folder(definition: Definition) -> Path:
     if definition.link is None:
         return definition.root
     project = definition.link.parent
-    texts = requirement_files([path for path in definition.requirements if path.suffix != ".toml"], lenient=True)
-    for path in local_paths(line for text in texts.values() for line in text.splitlines()):
+    by_hand = [path for path in definition.requirements if path.suffix != ".toml"]
+    texts = requirement_files(by_hand, lenient=True).values()
+    named = [*local_paths(line for text in texts for line in text.splitlines())]
+    for file in definition.requirements:
+        named += _uv_sources(file) if file.suffix == ".toml" else []
+    for path in named:
         if (project / path).exists() and not (definition.root / path).exists():
             return project
     return definition.root
+
+
+def _uv_sources(file: Path) -> list[str]:
+    """The folders in `[tool.uv.sources]`, which uv writes into a lockfile as they stand there."""
+    try:
+        sources = table_of(load_toml(file), "tool", "uv", "sources").values()
+    except (OSError, RequirementsUnreadable):
+        return []  # whoever reads it next says what is wrong with it
+    tables = [one for source in sources for one in (source if isinstance(source, list) else [source])]
+    return [one["path"] for one in tables if isinstance(one, dict) and isinstance(one.get("path"), str)]
 
 
 def seen_from_root(text: str, folder: Path, root: Path) -> str:
@@ -53,4 +71,4 @@ def _seen_from_root(line: str, folder: Path, root: Path) -> str:
     shown = os.path.relpath(path, root).replace(os.sep, "/")
     if "after" in parts and not shown.startswith("."):
         shown = f"./{shown}"  # without it `libs` alone would be the name of a package
-    return f"{parts['before'] or ''}{shown}{parts.get('after', '')}\n"
+    return f"{parts['before'] or ''}{shown}{parts.get('after', '') or parts.get('closed', '')}\n"

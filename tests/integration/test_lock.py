@@ -123,6 +123,24 @@ def test_a_folder_of_the_monorepo_is_locked_and_installed(
     assert {"core": "1.0", "gamma": "2.0", "beta": "2.0"}.items() <= engine.sound("alpha").items()
 
 
+def test_a_folder_that_uv_takes_for_a_package_is_locked_and_installed(workspace_kit: MakeWorkspace) -> None:
+    sources = '[tool.uv.sources]\ncore = { path = "../core", editable = true }\n'
+    plans = {
+        "alpha": ProjectPlan(
+            files={"pyproject.toml": f'[project]\nname = "x"\nversion = "1"\ndependencies = ["core"]\n{sources}'},
+            settings={"requirements": ["projects/alpha/pyproject.toml"]},
+        ),
+        "core": ProjectPlan(editable=True),
+    }
+    engine = Engine(workspace_kit(plans))
+
+    _lock(engine)
+
+    assert "\n-e ./projects/core\n    # via x (projects/alpha/pyproject.toml)\n" in _text(engine)
+    engine.build()
+    assert "core" in engine.sound("alpha")
+
+
 def test_locking_again_changes_not_one_byte_and_no_time(workspace_kit: MakeWorkspace) -> None:
     plan = ProjectPlan(requirements=["gamma==2.0"], test_requirements=["demo"])
     engine = Engine(workspace_kit({"alpha": plan, "beta": ["demo==1.0"]}))
