@@ -67,7 +67,7 @@ class Problems:
 def invalid(file: str, details: list[str], *, reference: str = "") -> ConfigurationInvalid:
     """The error for a file with the mistakes `details`; `reference` is the page that describes its keys."""
     count = "1 mistake" if len(details) == 1 else f"{len(details)} mistakes"
-    more = f"; `{reference}` describes every key" if reference else ""
+    more = f"; `{reference}` of envyard describes every key" if reference else ""
     hint = f"correct {'it' if len(details) == 1 else 'them'} and run the command again{more}"
     return ConfigurationInvalid(f"`{file}` has {count}", hint=hint, details=details)
 

@@ -150,7 +150,8 @@ def test_the_hint_names_the_page_that_describes_the_keys(tmp_path: Path) -> None
     with pytest.raises(ConfigurationInvalid, match="has 1 mistake") as caught:
         table.problems.raise_if_any()
 
-    assert caught.value.hint == "correct it and run the command again; `docs/profiles.md` describes every key"
+    words = "correct it and run the command again; `docs/profiles.md` of envyard describes every key"
+    assert caught.value.hint == words
 
 
 def test_a_missing_file_is_for_the_caller_to_name(tmp_path: Path) -> None:

@@ -679,7 +679,7 @@ def test_the_error_says_how_many_mistakes_and_where_the_keys_are_described(write
         "  workspace.toml:2: workspace.stroe: unknown key; did you mean `store`?\n"
         '  workspace.toml:3: workspace.name: is the number 1; expected text in quotes; did you mean `name = "1"`?\n'
         "\n"
-        "hint: correct them and run the command again; `docs/workspace-toml.md` describes every key"
+        "hint: correct them and run the command again; `docs/workspace-toml.md` of envyard describes every key"
     )
 
 

@@ -79,7 +79,7 @@ def write_workflow(workspace: Workspace, provider: str, *, check: bool = False) 
     if not (workspace.root / "noxfile.py").is_file():
         raise EnvyardError(
             "the workflow runs nox, and this workspace has no `noxfile.py`",
-            hint="write the one of `docs/nox.md`, then run this again",
+            hint="write the one of `docs/nox.md` of envyard, then run this again",
         )
     path = workspace.root / _place(provider)
     old = _read(path)
