@@ -17,6 +17,7 @@ from envyard.requirements import (
     changes,
     content_digest,
     load_text,
+    numbered_entries,
     parse_lockfile,
     pin_versions,
     project_metadata,
@@ -145,7 +146,9 @@ def _read_lockfile(definition: Definition) -> str:
 
 
 def _requirement_lines(text: str) -> dict[str, str]:
-    return {line: "" for raw in text.splitlines() if (line := raw.split("#")[0].strip()) and not line.startswith("-")}
+    """What is asked for, as people wrote it, without options and hashes."""
+    entries = (re.sub(r"\s--\w.*", "", entry) for _number, entry in numbered_entries(text))
+    return {entry: "" for entry in entries if not entry.startswith("-")}
 
 
 def _name(path: Path, definition: Definition) -> str:

@@ -191,6 +191,24 @@ def test_changed_pins_are_told_by_package_before_anything_else(root: Path, tmp_p
     assert changed == ("added new 2", "removed gone 1", "demo 0.9 -> 1.0", "installer auto -> pip")
 
 
+def test_changed_requirements_are_told_as_they_are_written_without_hashes_and_comments(
+    root: Path, tmp_path: Path
+) -> None:
+    old = take_fingerprint(_unlocked(root))
+    environment = make_environment(
+        tmp_path / "01234567", fingerprint=old.digest, inputs=dict(old.inputs), pins=dict(old.pins)
+    )
+    tool = "tool @ https://example.org/tool.zip#sha1=12"
+    (root / "requirements/alpha.in").write_text(
+        f"demo  # the old one\n{tool} # why\nnew==1 \\\n    --hash=sha256:01\n-c x.in\n", encoding="utf-8"
+    )
+    (root / "requirements/x.in").write_text("", encoding="utf-8")
+
+    changed = explain_change(environment, take_fingerprint(_unlocked(root)))
+
+    assert changed == ("added new==1", f"added {tool}")
+
+
 def test_what_has_no_words_of_its_own_is_told_by_its_name(root: Path, tmp_path: Path) -> None:
     definition = _locked(root, editable=root / "alpha")
     old = take_fingerprint(definition)
