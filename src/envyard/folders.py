@@ -56,10 +56,18 @@ def seen_from_root(text: str, folder: Path, root: Path) -> str:
 
 
 def without_folders(text: str) -> tuple[str, str]:
-    """The pins of a lockfile, and the folders that it installs: these have no hash, which hashed pins demand of all."""
-    lines = text.splitlines(keepends=True)
-    folders = [line for line in lines if next(local_paths([line]), "")]
-    return "".join(line for line in lines if line not in folders), "".join(folders)
+    """The pins of a lockfile, and what it installs from here without a hash, which hashed pins demand of all."""
+    pins, folders, entry = "", "", ""
+    for line in text.splitlines(keepends=True):
+        entry += line
+        if line.rstrip().endswith("\\"):
+            continue
+        if "--hash=" not in entry and next(local_paths([entry]), ""):
+            folders += entry
+        else:
+            pins += entry
+        entry = ""
+    return pins + entry, folders
 
 
 def _seen_from_root(line: str, folder: Path, root: Path) -> str:

@@ -14,7 +14,7 @@ import pytest
 from conftest import MakeWorkspace
 from kit.engine import Engine, clear, texts
 from kit.index import LocalIndex
-from kit.wheels import backend_files
+from kit.wheels import backend_files, make_wheel
 from kit.workspaces import ProjectPlan
 from packaging.markers import Marker
 
@@ -96,15 +96,17 @@ def test_a_lockfile_pins_everything_with_every_hash_and_can_be_installed(
     ("line", "installer"),
     [("-e ../../libs/core", "uv"), ("-e ../../libs/core", "pip"), ("../../libs/core", "uv"), ("-e libs/core", "uv")],
 )
-def test_a_folder_of_the_monorepo_is_locked_and_installed(
+def test_a_folder_and_a_wheel_of_the_monorepo_are_locked_and_installed(
     workspace_kit: MakeWorkspace, line: str, installer: str
 ) -> None:
+    wheel = line.removeprefix("-e ").replace("libs/core", "./wheels/own-1.0-py3-none-any.whl")
     plan = ProjectPlan(
-        files={"requirements.txt": f"{line}\n-r ../../common.txt\n"},
+        files={"requirements.txt": f"{line}\n-r ../../common.txt\n{wheel}\n"},
         settings={"requirements": ["projects/alpha/requirements.txt"]},
     )
     kit = workspace_kit({"alpha": plan}, settings={"installer": installer})
     (kit.root / "common.txt").write_text("gamma==2.0\n", encoding="utf-8")
+    make_wheel(kit.root / "wheels", "own", "1.0")
     for name, content in {**backend_files("core", "1.0", requires=["beta"]), "src/core/__init__.py": ""}.items():
         file = kit.root / "libs/core" / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -120,7 +122,7 @@ def test_a_folder_of_the_monorepo_is_locked_and_installed(
     assert str(kit.root) not in text
     assert "common.txt" in text
     engine.build()
-    assert {"core": "1.0", "gamma": "2.0", "beta": "2.0"}.items() <= engine.sound("alpha").items()
+    assert {"core": "1.0", "gamma": "2.0", "beta": "2.0", "own": "1.0"}.items() <= engine.sound("alpha").items()
 
 
 def test_a_folder_that_uv_takes_for_a_package_is_locked_and_installed(workspace_kit: MakeWorkspace) -> None:
@@ -214,7 +216,7 @@ def test_extras_and_groups_of_a_pyproject_are_locked(workspace_kit: MakeWorkspac
 
     _lock(engine)
 
-    assert _pins_on(_text(engine), "linux-x86_64") == {"alpha": "3.0", "beta": "2.0", "demo": "1.0"}
+    assert _pins_on(_text(engine), "linux-x86_64") == {"alpha": "3.0", "beta": "2.0", "own": "1.0"}
     assert str(engine.root) not in _text(engine)
     assert not engine.lock_one("alpha").changed
 

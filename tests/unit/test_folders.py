@@ -40,3 +40,10 @@ def test_folders_are_apart_from_the_pins() -> None:
     folders = "-e ./libs/core\n./libs/fast ; os_name == 'nt'\n"
     assert without_folders(folders + pins) == (pins, folders)
     assert without_folders(pins) == (pins, "")
+
+
+def test_a_wheel_with_a_hash_is_a_pin() -> None:
+    wheel = "./wheels/core-1.0-py3-none-any.whl \\\n    --hash=sha256:00 \\\n    --hash=sha256:01\n    # via web\n"
+    assert without_folders(f"{wheel}-e ./libs/core\n") == (wheel, "-e ./libs/core\n")
+    assert without_folders("./wheels/core-1.0-py3-none-any.whl\n")[0] == ""
+    assert without_folders("core==1.0 \\") == ("core==1.0 \\", "")

@@ -141,10 +141,13 @@ def _bytes(text: str) -> int:
 
 
 def split_lockfile(plan: Plan, text: str) -> tuple[str, str]:
-    """The files to install from: the lockfile with the hashed pins, and one with the folders it names, or ""."""
+    """The files to install from: the lockfile with the hashed pins, and one with the folders it names, or "".
+
+    Without hashes it is one file as it is, also with what it may include from its own folder.
+    """
     assert plan.definition.lockfile is not None
     pins, folders = without_folders(text)
-    if not folders:
+    if not folders or "--hash=" not in pins:
         return str(plan.definition.lockfile), ""
     files = plan.resolved.with_name("pins.txt"), plan.resolved.with_name("folders.txt")
     for file, lines in zip(files, (pins, folders), strict=True):
