@@ -38,17 +38,19 @@ def check(store: Store, definition: Definition, options: Options) -> Checked | O
         return _failed(store, definition, file_unusable(definition.key, error), started)
 
 
-def current_environment(store: Store, kind: Kind, key: str, *, recover: bool = False) -> Environment | None:
-    """The environment a key has now.
+def recovered_environment(store: Store, kind: Kind, key: str) -> tuple[Environment | None, tuple[str, ...]]:
+    """The environment a key has now, and what to tell about it where it is not the one that it had. Needs its lock.
 
-    With `recover` (needs the exclusive lock) a pointer that is damaged, lost or leads nowhere is written anew from the
-    generations on disk.
+    A pointer that is damaged, lost or leads nowhere is written anew from the generations on disk.
     """
     environment = store.current(kind, key)
-    if environment is None and recover:
-        pointer = store.recover_pointer(kind, key)
-        environment = None if pointer is None else store.load(pointer.current)
-    return environment
+    if environment is not None:
+        return environment, ()
+    pointer = store.recover_pointer(kind, key)
+    environment = None if pointer is None else store.load(pointer.current)
+    if environment is None:
+        return None, ()
+    return environment, (f"what it had is damaged or gone, the newest that is whole is {environment.generation}",)
 
 
 def reasons_to_build(health: Health, options: Options) -> tuple[str, ...]:
@@ -65,7 +67,7 @@ def _check(store: Store, definition: Definition, options: Options, started: floa
             f"the lockfile of `{definition.key}` is older than its requirements",
             hint=f"run `{definition.lock_command}` and commit the result",
         )
-    environment = current_environment(store, definition.kind, definition.key)
+    environment = store.current(definition.kind, definition.key)
     health = check_health(environment, fingerprint)
     checked = Checked(definition=definition, fingerprint=fingerprint, health=health)
     action, reasons = Action.PLANNED, reasons_to_build(health, options)

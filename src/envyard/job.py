@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from envyard.builder import Build, audit
-from envyard.check import Checked, current_environment, reasons_to_build
+from envyard.check import Checked, reasons_to_build, recovered_environment
 from envyard.environment import Environment
 from envyard.errors import Cancelled, CommandFailed, EnvironmentIncomplete, EnvyardError
 from envyard.events import BuildReasons, Finished, Listener, Phase, PhaseStarted, Warned
@@ -91,7 +91,7 @@ class Job:
     def build_offline(self) -> None:
         """Under the lock: check again, then build from the cache. Not done afterwards when something is not cached."""
         self.fingerprint = take_fingerprint(self.definition)  # the files may have changed while this process waited
-        environment = current_environment(self.store, self.definition.kind, self.definition.key, recover=True)
+        environment, told = recovered_environment(self.store, self.definition.kind, self.definition.key)
         self.health = health = check_health(environment, self.fingerprint)
         proved = environment is not None and health.grade.usable and unproven(self.store, environment)
         if environment is not None and proved:
@@ -108,7 +108,7 @@ class Job:
             assert environment is not None
             self._publish(environment)
             self._forget_old()
-            self._finish(Action.KEPT if proved else Action.LINKED, environment, health.reasons)
+            self._finish(Action.KEPT if proved and not told else Action.LINKED, environment, (*told, *health.reasons))
             return
         self.reasons = reasons_to_build(health, self.options)
         self.work.tell(BuildReasons(key=self.definition.key, reasons=self.reasons))

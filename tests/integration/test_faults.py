@@ -283,10 +283,26 @@ def test_a_damaged_pointer_is_recovered_without_a_build(workspace_kit: MakeWorks
         assert {finding.check for finding in engine.doctor().problems} == {"environment", "pointer"}, how
         assert engine.rows()["alpha"].grade == Grade.MISSING, how
         assert engine.show("alpha").environment is None, how
-        engine.build()
+        (outcome,) = engine.build().outcomes
 
+        assert outcome.reasons == (f"what it had is damaged or gone, the newest that is whole is {before}",), how
         assert engine.environment("alpha").generation == before, how
         assert engine.doctor().problems == (), how
+    assert engine.sound("alpha") == {"demo": "1.0"}
+
+
+def test_an_environment_that_was_emptied_through_its_link_is_told(workspace_kit: MakeWorkspace) -> None:
+    """`rm -rf venv/`: with the slash it empties the generation, and the link stays."""
+    engine = Engine(workspace_kit({"alpha": ["demo==1.0"]}))
+    engine.build()
+    first = engine.environment("alpha").generation
+    engine.build(force=True)
+    shutil.rmtree(engine.environment("alpha").path)
+
+    (outcome,) = engine.build().outcomes
+
+    assert outcome.action == Action.LINKED
+    assert outcome.reasons == (f"what it had is damaged or gone, the newest that is whole is {first}",)
     assert engine.sound("alpha") == {"demo": "1.0"}
 
 
