@@ -6,10 +6,12 @@ import json
 import os
 import re
 import select
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -299,6 +301,34 @@ def test_a_locale_that_cannot_write_a_path_is_told(door: Door, workspace_kit: Ma
     assert done.returncode == 1
     assert "which the locale of this shell cannot write (ascii)" in done.stderr
     assert "set the variable PYTHONUTF8=1" in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="makes the tool environment with links")
+def test_commands_to_type_have_the_path_of_the_tool_environment_where_it_is_not_activated(kit: WorkspaceKit) -> None:
+    """A newcomer has started a script, and has no `envyard` on PATH."""
+    tools = kit.store / "tools-g" / "01234567"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tools], check=True)
+    (kit.store / "tools").symlink_to(tools)
+    program = tools / "bin" / "envyard"
+    program.write_text("#!/bin/sh\n", encoding="utf-8")
+    program.chmod(0o755)
+    search = os.pathsep.join([str(SOURCE), sysconfig.get_path("purelib")])
+
+    def hints(folder: Path, **variables: str) -> list[str]:
+        done = subprocess.run(
+            [tools / "bin" / "python", "-m", "envyard", "envs.run", "model"],
+            cwd=kit.root,
+            env=kit.env | {"PYTHONPATH": search, "PATH": os.defpath, "PWD": str(folder)} | variables,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+        )
+        return re.findall(r"`(.*) envs\.run model -- python`", done.stderr)
+
+    assert hints(kit.root) == [".envs/tools/bin/envyard"]
+    assert hints(kit.root.parent) == [f"{kit.root.name}/.envs/tools/bin/envyard"]
+    assert [shlex.split(one) for one in hints(kit.project("model"))] == [[f"{kit.root}/.envs/tools/bin/envyard"]]
+    assert hints(kit.root, PATH=f"{kit.store}/tools/bin{os.pathsep}{os.defpath}") == ["envyard"]
 
 
 def test_a_folder_without_workspace_is_told(tmp_path: Path, kit: WorkspaceKit) -> None:

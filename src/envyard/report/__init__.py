@@ -124,7 +124,7 @@ def _labelled(label: str, text: str, width: int | None, paint: Callable[[str], s
 
 def as_typed(text: str) -> str:
     """Commands in a message the way this process was started: by `invoke`, or by `envyard` itself."""
-    return text if _program == "invoke" else re.sub(r"\binvoke (?=[a-z]+\.[a-z])", f"{_program} ", text)
+    return text if _program == "invoke" else _COMMAND.sub(lambda _found: _program, text)
 
 
 def started_as(program: str) -> None:
@@ -134,3 +134,4 @@ def started_as(program: str) -> None:
 
 
 _program = "invoke"
+_COMMAND = re.compile(r"(?<![\w./\\-])(?:invoke|envyard)(?= (?:[a-z]+\.[a-z]|--help))")

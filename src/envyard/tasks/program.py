@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from invoke.exceptions import Exit, ParseError
@@ -13,6 +15,7 @@ from invoke.program import Program
 
 from envyard import __version__
 from envyard.errors import ExitCode
+from envyard.process import environment_variable
 from envyard.report import complain, open_closed_streams, output_errors, started_as, told, write
 from envyard.tasks import namespace
 from envyard.tasks.usage import usage_words
@@ -33,7 +36,7 @@ _COLUMNS = 80
 def run() -> None:
     """Run the command line of this process and end it with an `errors.ExitCode`."""
     open_closed_streams()
-    started_as("envyard")
+    started_as(_typed())
     program = EnvyardProgram(
         name="envyard", binary="envyard", binary_names=["envyard"], namespace=namespace, version=__version__
     )
@@ -47,6 +50,17 @@ def run() -> None:
         return ExitCode.DONE
 
     sys.exit(told(whole))
+
+
+def _typed() -> str:
+    """What to type for this program: its name, or its path in the tool environment, which scripts start it from."""
+    generations = Path(sys.prefix).parent
+    program = generations.with_name("tools") / Path(sys.executable).parent.name / "envyard"
+    if generations.name != "tools-g" or not shutil.which(program) or shutil.which("envyard"):
+        return "envyard"
+    shell = Path(environment_variable("PWD") or Path.cwd())  # the scripts go to the top of the workspace
+    shown = str(program.relative_to(shell) if program.is_relative_to(shell) else program)
+    return f'"{shown}"' if re.search(r"[^\w./\\:-]", shown) else shown
 
 
 class EnvyardProgram(Program):
