@@ -327,7 +327,8 @@ def test_commands_to_type_have_the_path_of_the_tool_environment_where_it_is_not_
 
     assert hints(kit.root) == [".envs/tools/bin/envyard"]
     assert hints(kit.root.parent) == [f"{kit.root.name}/.envs/tools/bin/envyard"]
-    assert [shlex.split(one) for one in hints(kit.project("model"))] == [[f"{kit.root}/.envs/tools/bin/envyard"]]
+    for elsewhere in ({"folder": kit.project("model")}, {"folder": kit.root, "PWD": ""}):
+        assert [shlex.split(one) for one in hints(**elsewhere)] == [[f"{kit.root}/.envs/tools/bin/envyard"]]
     assert hints(kit.root, PATH=f"{kit.store}/tools/bin{os.pathsep}{os.defpath}") == ["envyard"]
 
 

@@ -58,7 +58,7 @@ def _typed() -> str:
     program = generations.with_name("tools") / Path(sys.executable).parent.name / "envyard"
     if generations.name != "tools-g" or not shutil.which(program) or shutil.which("envyard"):
         return "envyard"
-    shell = Path(environment_variable("PWD") or Path.cwd())  # the scripts go to the top of the workspace
+    shell = Path(environment_variable("PWD"))  # the scripts go to the top of the workspace; Windows does not say
     shown = str(program.relative_to(shell) if program.is_relative_to(shell) else program)
     return f'"{shown}"' if re.search(r"[^\w./\\:-]", shown) else shown
 
