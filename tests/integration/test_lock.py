@@ -216,7 +216,7 @@ def test_extras_and_groups_of_a_pyproject_are_locked(workspace_kit: MakeWorkspac
 
     _lock(engine)
 
-    assert _pins_on(_text(engine), "linux-x86_64") == {"alpha": "3.0", "beta": "2.0", "own": "1.0"}
+    assert _pins_on(_text(engine), "linux-x86_64") == {"alpha": "3.0", "beta": "2.0", "demo": "1.0"}
     assert str(engine.root) not in _text(engine)
     assert not engine.lock_one("alpha").changed
 
