@@ -55,7 +55,7 @@ def run() -> None:
 def _typed() -> str:
     """What to type for this program: its name, or its path in the tool environment, which scripts start it from."""
     generations = Path(sys.prefix).parent
-    program = generations.with_name("tools") / Path(sys.executable).parent.name / "envyard"
+    program = generations.parent / "tools" / Path(sys.executable).parent.name / "envyard"
     if generations.name != "tools-g" or not shutil.which(str(program)) or shutil.which("envyard"):
         return "envyard"
     shell = Path(environment_variable("PWD"))  # the scripts go to the top of the workspace; Windows does not say
