@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import tempfile
 import types
 from collections.abc import Callable, Sequence
@@ -16,10 +17,13 @@ from invoke.context import Context
 from invoke.program import Program
 from invoke.tasks import task
 
+import envyard
 from envyard.errors import Cancelled, EnvyardError, ExitCode, UsageError
+from envyard.report import started_as
 from envyard.tasks import namespace
 from envyard.tasks.inspect import after_dashes
 from envyard.tasks.program import EnvyardProgram
+from envyard.tasks.program import run as run_program
 from envyard.tasks.task import Command, command
 from envyard.tasks.values import parse_duration, parse_jobs, parse_size
 
@@ -333,3 +337,20 @@ def test_every_task_explains_itself_within_80_columns(name: str, capsys: pytest.
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"Usage: envyard {name} ")
     assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.parametrize(
+    "prefix", [Path(os.path.abspath(os.sep)), Path(os.path.abspath("/venv"))], ids=["top", "below"]
+)
+def test_an_environment_at_the_top_of_a_drive_can_hold_the_program(
+    prefix: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "prefix", str(prefix))
+    monkeypatch.setattr(sys, "argv", ["envyard", "--version"])
+    try:
+        with pytest.raises(SystemExit) as ended:
+            run_program()
+    finally:
+        started_as("invoke")
+    assert not ended.value.code
+    assert capsys.readouterr().out == f"envyard {envyard.__version__}\n"
