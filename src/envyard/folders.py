@@ -8,7 +8,7 @@ from pathlib import Path
 
 from envyard.definition import Definition
 from envyard.errors import RequirementsUnreadable
-from envyard.pyproject import table_of
+from envyard.pyproject import source_folders
 from envyard.requirements import load_toml, local_paths, requirement_files
 
 _SOURCE = re.compile(
@@ -39,13 +39,11 @@ def lock_folder(definition: Definition) -> Path:
 
 
 def _uv_sources(file: Path) -> list[str]:
-    """The folders in `[tool.uv.sources]`, which uv writes into a lockfile as they stand there."""
+    """What uv writes into a lockfile as it stands in `[tool.uv.sources]`."""
     try:
-        sources = table_of(load_toml(file), "tool", "uv", "sources").values()
+        return source_folders(load_toml(file))
     except (OSError, RequirementsUnreadable):
         return []  # whoever reads it next says what is wrong with it
-    tables = [one for source in sources for one in (source if isinstance(source, list) else [source])]
-    return [one["path"] for one in tables if isinstance(one, dict) and isinstance(one.get("path"), str)]
 
 
 def seen_from_root(text: str, folder: Path, root: Path) -> str:

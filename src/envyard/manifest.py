@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from envyard.errors import RequirementsUnreadable
+from envyard.pyproject import table_of
 from envyard.requirements import canonical_name, load_text, requirement_files
 from envyard.testlists import TEST_PARTS, ListForTests, find_list, is_application, with_dependencies
 
@@ -65,7 +66,7 @@ def read_manifest(folder: Path) -> Manifest:
     notes: list[str] = []
     pyproject = _toml(folder, notes)
     setup = _ini(folder, "setup.cfg", notes)
-    project = _table(pyproject, "project")
+    project = table_of(pyproject, "project")
     main = [name for name in MAIN_FILES if _is_file(folder / name)][:1]
     files = list(main)
     texts = _texts(folder, files, notes)
@@ -73,8 +74,8 @@ def read_manifest(folder: Path) -> Manifest:
     extras: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     if not has_pytest:
-        extras = _bringing_pytest(_table(project, "optional-dependencies"))
-        groups = () if extras else _bringing_pytest(_table(pyproject, "dependency-groups"))
+        extras = _bringing_pytest(table_of(project, "optional-dependencies"))
+        groups = () if extras else _bringing_pytest(table_of(pyproject, "dependency-groups"))
     if not has_pytest and not extras and not groups:
         files += _test_file(folder)
         texts |= _texts(folder, files[len(main) :], notes)
@@ -92,7 +93,7 @@ def read_manifest(folder: Path) -> Manifest:
         left_out = ", ".join(test_list.left_out)
         notes.append(f"add to `test-requirements` what {test_list.source} has besides: {left_out}")
     itself = any(_RELATIVE_INSTALL.search(text) for text in texts.values())
-    python, source = _python(folder, pyproject, setup)
+    python, source = _python(folder, pyproject, setup, script)
     return Manifest(
         python=python,
         python_source=source,
@@ -118,7 +119,7 @@ def is_project_table(text: str) -> bool:
         data = tomllib.loads(text)
     except (ValueError, RecursionError):
         return True
-    poetry = _table(_table(data, "tool"), "poetry")
+    poetry = table_of(data, "tool", "poetry")
     return bool({"project", "build-system", "dependency-groups"} & data.keys() or poetry)
 
 
@@ -195,13 +196,15 @@ def _plain(error: Exception, folder: Path) -> str:
 # --- what they mean
 
 
-def _python(folder: Path, pyproject: Mapping[str, Any], setup: configparser.ConfigParser) -> tuple[str, str]:
+def _python(
+    folder: Path, pyproject: Mapping[str, Any], setup: configparser.ConfigParser, script: str
+) -> tuple[str, str]:
     """The Python that the project asks for, and the file that says it."""
-    poetry = _table(_table(_table(pyproject, "tool"), "poetry"), "dependencies").get("python", "")
+    poetry = table_of(pyproject, "tool", "poetry", "dependencies").get("python", "")
     said = (
-        (_range(_table(pyproject, "project").get("requires-python")), "pyproject.toml"),
+        (_range(table_of(pyproject, "project").get("requires-python")), "pyproject.toml"),
         (_range(setup.get("options", "python_requires", fallback="")), "setup.cfg"),
-        (_range(_from_setup_py(folder)), "setup.py"),
+        (_range(_from_setup_py(script)), "setup.py"),
         (_range(_without_caret(poetry)), "pyproject.toml"),
     )
     for text, source in said:
@@ -226,9 +229,9 @@ def _range(value: object) -> str:
     return ",".join(clauses) if all(_CLAUSE.fullmatch(clause) for clause in clauses) else ""
 
 
-def _from_setup_py(folder: Path) -> str:
-    """`python_requires` of a setup.py, which is read and never run."""
-    found = re.search(r"python_requires\s*=\s*[\"']([^\"']+)[\"']", _setup_script(folder))
+def _from_setup_py(script: str) -> str:
+    """`python_requires` in the text of a setup.py, which is never run."""
+    found = re.search(r"python_requires\s*=\s*[\"']([^\"']+)[\"']", script)
     return found[1] if found else ""
 
 
@@ -284,7 +287,7 @@ def _pytest_paths(
     """`testpaths` in the file that pytest would take, in pytest's order."""
     if _is_file(folder / "pytest.ini"):
         return tuple(_ini(folder, "pytest.ini", notes).get("pytest", "testpaths", fallback="").split())
-    options = _table(_table(_table(pyproject, "tool"), "pytest"), "ini_options")
+    options = table_of(pyproject, "tool", "pytest", "ini_options")
     if options:
         paths = options.get("testpaths", ())
         return tuple(paths.split() if isinstance(paths, str) else _strings(paths))
@@ -303,11 +306,6 @@ def _stack(texts: list[str]) -> tuple[str, ...]:
         if found:
             pins.setdefault(canonical_name(found[1]), found[2])
     return tuple(f"{name} {pins[name]}" for name in _STACK if name in pins)[:3]
-
-
-def _table(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = values.get(name)
-    return found if isinstance(found, dict) else {}
 
 
 def _strings(values: object) -> list[str]:

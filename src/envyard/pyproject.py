@@ -27,6 +27,13 @@ def table_of(tables: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def source_folders(tables: Mapping[str, Any]) -> list[str]:
+    """The folders and files in `[tool.uv.sources]`, as written: where uv takes a package from in place of an index."""
+    sources = table_of(tables, "tool", "uv", "sources").values()
+    entries = [one for source in sources for one in (source if isinstance(source, list) else [source])]
+    return [one["path"] for one in entries if isinstance(one, dict) and isinstance(one.get("path"), str)]
+
+
 def is_static(tables: Mapping[str, Any]) -> bool:
     """Whether the dependencies stand in the file, and only there: nothing has to be built or looked up for them."""
     dynamic = table_of(tables, "project").get("dynamic", [])

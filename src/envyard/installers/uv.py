@@ -82,7 +82,7 @@ class Uv:
                 self._resolve(plan, work, folder)
         text = load_text(pins)
         common = ["--python", str(plan.python), *(["--offline"] if offline else [])]
-        files, folders = [str(pins)], None
+        files, folders = [str(pins)], ""
         if definition.lockfile is not None:
             files[0], folders = split_lockfile(plan, text)
         if not any(pin.name == "pip" for pin in parse_lockfile(text)):

@@ -13,11 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import envyard
+from envyard.integrations import github, gitlab
 from envyard.project import Project, Workspace
+from envyard.pyproject import source_folders, table_of
 from envyard.requirements import local_paths, requirement_files
 from envyard.runner_files import scripts_folder
 
-_WORKFLOWS = (".github/workflows/ci.yml", ".gitlab-ci.yml")
+_WORKFLOWS = (github.WORKFLOW, gitlab.WORKFLOW)
 SUITE_FILES = (
     "workspace.toml",
     "noxfile.py",
@@ -155,13 +157,10 @@ def _paths_in_toml(text: str) -> Iterator[str]:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
         return
-    project, tool = _table(data, "project"), _table(data, "tool")
-    lines = [*_texts(project.get("dependencies")), *_groups(_table(project, "optional-dependencies"))]
-    yield from local_paths([*lines, *_groups(_table(data, "dependency-groups"))])
-    for source in _table(_table(tool, "uv"), "sources").values():
-        for one in source if isinstance(source, list) else [source]:
-            if isinstance(one, dict) and isinstance(one.get("path"), str):
-                yield one["path"]
+    project = table_of(data, "project")
+    lines = [*_texts(project.get("dependencies")), *_groups(table_of(project, "optional-dependencies"))]
+    yield from local_paths([*lines, *_groups(table_of(data, "dependency-groups"))])
+    yield from source_folders(data)
 
 
 def _groups(table: Mapping[str, object]) -> list[str]:
@@ -170,11 +169,6 @@ def _groups(table: Mapping[str, object]) -> list[str]:
 
 def _texts(value: object) -> list[str]:
     return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
-
-
-def _table(data: Mapping[str, object], key: str) -> dict[str, object]:
-    value = data.get(key)
-    return value if isinstance(value, dict) else {}
 
 
 def _is_own_source(workspace: Workspace, name: str) -> bool:
